@@ -1,0 +1,1 @@
+"""A server of the LaunchDarkly protocol that runs anywhere."""

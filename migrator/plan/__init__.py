@@ -1,0 +1,1 @@
+"""The plan document: model, loading with precise errors, schema, differences."""

@@ -1,0 +1,181 @@
+"""The migration plan: one document that says what moves, how, and when to stop.
+
+Pure data. `migrator.plan.load` reads it from YAML with precise errors.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from migrator.plan.units import FULL_SHARE, Duration, Share
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=40)]
+"""A DNS label (RFC 1123), so that it can name a flag, a process and a Kubernetes object."""
+EnvName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=128)]
+HeaderName = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", max_length=64)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+"""A TCP port; 0 lets the runtime choose a free one."""
+Method = Literal["GET", "HEAD", "OPTIONS", "TRACE", "POST", "PUT", "PATCH", "DELETE"]
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Stage(StrEnum):
+    """LaunchDarkly's six migration stages, in order."""
+
+    OFF = "off"
+    DUALWRITE = "dualwrite"
+    SHADOW = "shadow"
+    LIVE = "live"
+    RAMPDOWN = "rampdown"
+    COMPLETE = "complete"
+
+
+class Metadata(Model):
+    name: Name
+
+
+class Flags(Model):
+    """Where the flags live. `embedded`: our own server of the LaunchDarkly protocol."""
+
+    server: Literal["embedded"] = "embedded"
+    project: Name = "default"
+    environment: Name = "production"
+    host: str = "127.0.0.1"
+    port: Port = 8765
+
+
+class Proxy(Model):
+    host: str = "127.0.0.1"
+    port: Port = 8080
+    """Where users come in."""
+    gateway_port: Port = 0
+    """Where services call one another; the context header is trusted here and nowhere else."""
+    workers: Annotated[int, Field(ge=1, le=64)] = 2
+    expose_decision: bool = False
+    """Add an `X-Migrator-Decision` header to responses; for tests and demonstrations."""
+
+
+class CookieSource(Model):
+    cookie: HeaderName
+
+
+class HeaderSource(Model):
+    header: HeaderName
+
+
+Source = CookieSource | HeaderSource
+
+
+class ContextRules(Model):
+    """How a request's LaunchDarkly evaluation context is built.
+
+    The first source in `key` that is present names the user; without one the proxy mints an
+    anonymous id and keeps it in a cookie.
+    """
+
+    kind: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$", max_length=64)] = "user"
+    """LaunchDarkly's context kind; `kind` and `multi` are reserved."""
+    key: tuple[Source, ...] = ()
+    attributes: dict[str, Source] = {}
+
+
+class Workload(Model):
+    """A program that the runtime runs. It must listen on the port in `$PORT`."""
+
+    command: Annotated[tuple[str, ...], Field(min_length=1)]
+    cwd: str = "."
+    """Relative to the plan file."""
+    port: Port = 0
+    env: dict[EnvName, str] = {}
+    """Values may name `${services.NAME.url}`, `${monolith.url}` and `${gateway.url}`."""
+    ready: Annotated[str, Field(pattern=r"^/")] = "/readyz"
+    """Path that answers 2xx once the program can take requests."""
+    ready_timeout: Duration = 30.0
+    stop_timeout: Duration = 10.0
+    """Seconds between SIGTERM and SIGKILL."""
+
+
+class MonolithWorkload(Model):
+    workload: Workload
+
+
+class MonolithUrl(Model):
+    url: Annotated[str, Field(pattern=r"^http://[^/\s?#@]+$")]
+    """Origin of a monolith that runs elsewhere, such as `http://10.0.0.5:8000`."""
+
+
+class Route(Model):
+    """Requests of one path template (OpenAPI syntax, trailing `*`) and the service for them."""
+
+    path: Annotated[str, Field(pattern=r"^/")]
+    methods: tuple[Method, ...] | None = None
+    """None: every method."""
+    service: Name
+    access: Literal["read", "write"] | None = None
+    """None: safe methods (RFC 9110, 9.2.1) are reads, all others writes."""
+
+
+class Step(Model):
+    """One entry of a schedule: contexts up to `share` move to `stage`, the rest stays before it."""
+
+    stage: Stage
+    share: Annotated[Share, Field(gt=0)] = FULL_SHARE
+    hold: Duration = 300.0
+    """Least time at this step before the next one."""
+    min_requests: Annotated[int, Field(ge=0)] = 0
+    """Least requests that the authoritative origin of `stage` must have answered at this step."""
+    approval: bool = False
+    """Wait for `migrator promote` after the hold."""
+
+
+class ErrorRateLimit(Model):
+    max_increase: Share = 1000
+    """New origin's error rate minus the old one's, in percentage points."""
+
+
+class LatencyLimit(Model):
+    max_ratio: Annotated[float, Field(gt=1)] = 1.5
+    """New origin's quantile over the old one's."""
+    min_increase: Duration = 0.025
+    """A smaller difference is never held against the service."""
+
+
+class LatencyLimits(Model):
+    p99: LatencyLimit = LatencyLimit()
+
+
+class Analysis(Model):
+    error_rate: ErrorRateLimit = ErrorRateLimit()
+    latency: LatencyLimits = LatencyLimits()
+
+
+class Capability(Model):
+    """The unit that moves: routes, the services behind them, one migration flag of this name."""
+
+    routes: Annotated[tuple[Route, ...], Field(min_length=1)]
+    needs: tuple[Name, ...] = ()
+    """Services that must be switched on for this capability, besides those of its routes."""
+    schedule: Literal["standard", "careful", "fast", "manual"] | tuple[Step, ...] = "standard"
+    analysis: Analysis = Analysis()
+
+
+class Spec(Model):
+    flags: Flags = Flags()
+    proxy: Proxy = Proxy()
+    context: ContextRules = ContextRules()
+    secrets: tuple[EnvName, ...] = ()
+    """Variables that every workload gets with one random value, made at the first start."""
+    monolith: MonolithWorkload | MonolithUrl
+    services: dict[Name, Workload] = {}
+    capabilities: Annotated[dict[Name, Capability], Field(min_length=1)]
+
+
+class Migration(Model):
+    apiVersion: Literal["migrator.dev/v1alpha1"]
+    kind: Literal["Migration"]
+    metadata: Metadata
+    spec: Spec

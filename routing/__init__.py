@@ -1,0 +1,1 @@
+"""The flag-aware HTTP proxy in front of a monolith."""
