@@ -1,0 +1,51 @@
+# Two commands do everything on a fresh machine with Python 3.11 or newer: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PLAN := samples/cms-app/migration.yaml
+
+.PHONY: help demo up load down test lint types unit lock clean
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-6s %s\n", $$1, $$2}'
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("error: Python 3.11 or newer is needed, found %d.%d\nhint: make PYTHON=/path/to/python3.11" % v[:2])'
+	@echo "Setting up $(VENV); the first time takes about a minute"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[sample,dev]'
+	@touch $@
+
+demo: $(READY) ## Move the whole sample to services under load, break one service, see it switched off
+	@cd samples/cms-app && ../../$(BIN)/python -m demo
+
+up: $(READY) ## Run the sample until stopped (Ctrl-C)
+	@$(BIN)/migrator up $(PLAN)
+
+load: $(READY) ## Ten minutes of readers and editors for `make up`, from another terminal
+	@cd samples/cms-app && ../../$(BIN)/python -m cms.load --target http://127.0.0.1:8080 --duration 600 --progress
+
+down: $(READY) ## Stop what `make up` started
+	@$(BIN)/migrator down
+
+test: lint types unit ## Lint, types and all tests
+
+lint: $(READY)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports
+
+types: $(READY)
+	@$(BIN)/mypy
+
+unit: $(READY)
+	@$(BIN)/pytest -n 2 --dist loadgroup
+
+lock: ## Renew constraints.txt from pyproject.toml's newest allowed versions
+	@rm -rf $(VENV)/.lock && $(PYTHON) -m venv $(VENV)/.lock
+	@$(VENV)/.lock/bin/pip install --quiet --disable-pip-version-check -e '.[sample,dev]'
+	@{ head -1 constraints.txt; $(VENV)/.lock/bin/pip freeze --exclude-editable; } > constraints.new
+	@mv constraints.new constraints.txt && rm -rf $(VENV)/.lock
+
+clean: ## Remove the virtual environment and what runs left behind
+	@rm -rf $(VENV) .migrator samples/cms-app/.migrator .mypy_cache .ruff_cache .pytest_cache .hypothesis
