@@ -1,0 +1,1 @@
+"""The dashboard: server-rendered pages on which a person changes flags."""

@@ -1,0 +1,36 @@
+"""Errors that the flag server raises on purpose."""
+
+
+class FlagsError(Exception):
+    """Root of everything flags raises on purpose; `hint` says what to do."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class Rejected(FlagsError):
+    """A request that cannot be done; nothing was changed.
+
+    `status` and `code` are those of LaunchDarkly's REST API (`{"code": …, "message": …}`).
+    """
+
+    status = 400
+    code = "invalid_request"
+
+
+class NotFound(Rejected):
+    status = 404
+    code = "not_found"
+
+
+class Conflict(Rejected):
+    status = 409
+    code = "conflict"
+
+
+class Unauthorized(Rejected):
+    status = 401
+    code = "unauthorized"

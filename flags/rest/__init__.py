@@ -1,0 +1,1 @@
+"""LaunchDarkly's REST API: the part that reads and changes flags."""

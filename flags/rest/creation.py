@@ -1,0 +1,110 @@
+"""The body of "Create a feature flag" becomes a flag. Pure.
+
+Source: LaunchDarkly API documentation, `FeatureFlagBody`.
+"""
+
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+
+from flags.errors import Rejected
+from flags.model import STAGES_BY_COUNT, ContextKind, Flag, Key, Serve, Text, Variation
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+
+class _NewVariation(_Body):
+    value: JsonValue
+    name: Text | None = None
+    description: Text | None = None
+
+
+class _Defaults(_Body):
+    onVariation: int
+    offVariation: int
+
+
+class _MigrationSettings(_Body):
+    contextKind: ContextKind | None = None
+    stageCount: Literal[2, 4, 6]
+
+
+class NewFlag(_Body):
+    key: Key
+    name: Annotated[Text, Field(min_length=1)]
+    description: Text = ""
+    variations: Annotated[list[_NewVariation] | None, Field(min_length=1, max_length=100)] = None
+    temporary: bool = True
+    tags: list[Key] = []
+    defaults: _Defaults | None = None
+    purpose: Literal["migration", ""] | None = None
+    migrationSettings: _MigrationSettings | None = None
+
+
+def create(body: object, *, new_id: Callable[[], str], salt: str, now_ms: int) -> Flag:
+    """A flag that is off, as LaunchDarkly makes them. Raises `Rejected` naming the field."""
+    try:
+        new = NewFlag.model_validate(body)
+        values, kind = _values(new)
+        on, off = _defaults(new, kind, len(values))
+        return Flag(
+            key=new.key,
+            name=new.name,
+            description=new.description,
+            kind=kind,
+            variations=tuple(
+                Variation(
+                    id=new_id(), value=v.value, name=v.name or "", description=v.description or ""
+                )
+                for v in values
+            ),
+            tags=tuple(dict.fromkeys(new.tags)),
+            temporary=new.temporary,
+            created=now_ms,
+            modified=now_ms,
+            migration_context_kind=new.migrationSettings.contextKind
+            if new.migrationSettings
+            else None,
+            salt=salt,
+            off_variation=off,
+            fallthrough=Serve(variation=on),
+        )
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False)[0]
+        path = ".".join(map(str, problem["loc"])) or "body"
+        raise Rejected(f"{path}: {problem['msg']}") from None
+
+
+def _values(
+    new: NewFlag,
+) -> tuple[list[_NewVariation], Literal["boolean", "multivariate", "migration"]]:
+    if new.purpose == "migration":
+        if new.migrationSettings is None:
+            raise Rejected("migrationSettings: a migration flag needs its stageCount: 2, 4 or 6")
+        if new.variations:
+            raise Rejected("variations: a migration flag has its stages, no others")
+        stages = STAGES_BY_COUNT[new.migrationSettings.stageCount]
+        return [_NewVariation(value=stage) for stage in stages], "migration"
+    if new.migrationSettings is not None:
+        raise Rejected('migrationSettings: only with purpose "migration"')
+    if not new.variations:
+        return [_NewVariation(value=True), _NewVariation(value=False)], "boolean"
+    both: list[Any] = [v.value for v in new.variations]
+    is_boolean = len(both) == 2 and all(isinstance(v, bool) for v in both) and both[0] != both[1]
+    return new.variations, "boolean" if is_boolean else "multivariate"
+
+
+def _defaults(new: NewFlag, kind: str, count: int) -> tuple[int, int]:
+    """Indexes of the variation when on and when off."""
+    if new.defaults is None:
+        return (0, 0) if kind == "migration" else (0, count - 1)
+    for name, index in (
+        ("onVariation", new.defaults.onVariation),
+        ("offVariation", new.defaults.offVariation),
+    ):
+        if not 0 <= index < count:
+            raise Rejected(f"defaults.{name}: {index} is not an index of the {count} variations")
+    return new.defaults.onVariation, new.defaults.offVariation
