@@ -10,7 +10,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Annotated, Final
 
-from pydantic import BeforeValidator, Field, PlainSerializer
+from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 FULL_SHARE: Final = 100_000
 """100 %, in thousandths of a percent."""
@@ -70,6 +70,15 @@ def format_share(weight: int) -> str:
 
 
 Duration = Annotated[
-    float, BeforeValidator(parse_duration), Field(ge=0), PlainSerializer(format_duration)
+    float,
+    BeforeValidator(parse_duration),
+    Field(ge=0),
+    PlainSerializer(format_duration),
+    WithJsonSchema({"type": "string", "pattern": rf"^{_DURATION.pattern}$"}),
 ]
-Share = Annotated[int, BeforeValidator(parse_share), PlainSerializer(format_share)]
+Share = Annotated[
+    int,
+    BeforeValidator(parse_share),
+    PlainSerializer(format_share),
+    WithJsonSchema({"type": "string", "pattern": rf"^{_PERCENT.pattern}$"}),
+]

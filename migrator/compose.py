@@ -1,0 +1,194 @@
+"""The plan becomes the programs that run it on one machine. Pure.
+
+Called by `migrator up`. Decides commands, environments, order and addresses; starts nothing.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from migrator.plan.model import Capability, Migration, MonolithWorkload, Workload
+from migrator.runtimes.local.spec import ProcessSpec
+from migrator.secrets import Secrets
+from migrator.state import Addresses, StateDir
+
+LOOPBACK: Final = "127.0.0.1"
+FLAGS, WORKLOADS, PROXY, LAST = range(4)
+"""Levels of the start order."""
+_REFERENCE: Final = re.compile(r"\$\{([a-z0-9.-]+)\}")
+_OURS: Final = ("LAUNCHDARKLY_", "MIGRATOR_")
+"""Variables of our own environment that no program inherits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Composition:
+    specs: tuple[ProcessSpec, ...]
+    addresses: Addresses
+    routes: dict[str, Any]
+    """The proxy's configuration document."""
+    credentials: dict[str, Any]
+    """The flag server's credentials document."""
+
+
+def wanted_ports(plan: Migration) -> dict[str, int]:
+    """Port by user; 0 where any free one will do."""
+    spec = plan.spec
+    ports = {
+        "flag server": spec.flags.port,
+        "proxy": spec.proxy.port,
+        "gateway": spec.proxy.gateway_port,
+        "proxy-admin": 0,
+        "controller": 0,
+        **{name: workload.port for name, workload in spec.services.items()},
+    }
+    if isinstance(spec.monolith, MonolithWorkload):
+        ports["monolith"] = spec.monolith.workload.port
+    return ports
+
+
+def compose(
+    plan: Migration,
+    *,
+    folder: Path,
+    ports: Mapping[str, int],
+    secrets: Secrets,
+    state: StateDir,
+    environment: Mapping[str, str],
+    python: str,
+) -> Composition:
+    """`folder` is the plan file's; `environment` is ours: all but secrets is inherited."""
+    spec = plan.spec
+    addresses = _addresses(plan, ports)
+    inherited = {k: v for k, v in environment.items() if not k.startswith(_OURS)}
+    inherited["PATH"] = f"{Path(python).parent}:{inherited.get('PATH', '/usr/bin:/bin')}"
+    flags = {
+        "LAUNCHDARKLY_SDK_KEY": secrets.sdk_key,
+        "LAUNCHDARKLY_BASE_URI": addresses.flags,
+        "LAUNCHDARKLY_STREAM_URI": addresses.flags,
+        "LAUNCHDARKLY_EVENTS_URI": addresses.flags,
+    }
+    references = {
+        "gateway.url": addresses.gateway,
+        "monolith.url": addresses.monolith,
+        **{f"services.{name}.url": url for name, url in addresses.services.items()},
+    }
+
+    def workload(name: str, work: Workload, place: str) -> ProcessSpec:
+        port = ports[name]
+        return ProcessSpec(
+            name=name,
+            command=work.command,
+            cwd=(folder / work.cwd).resolve(),
+            env={
+                **inherited,
+                **flags,
+                **secrets.plan,
+                **{k: substitute(v, references) for k, v in work.env.items()},
+                "PORT": str(port),
+                "DATA_DIR": str(state.data / name),
+                "GATEWAY_URL": addresses.gateway,
+            },
+            port=port,
+            ready=f"http://{LOOPBACK}:{port}{work.ready}",
+            level=WORKLOADS,
+            ready_timeout=work.ready_timeout,
+            stop_timeout=work.stop_timeout,
+            place=place,
+        )
+
+    def ours(
+        name: str, level: int, address: str, *arguments: str, env: Mapping[str, str] = {}
+    ) -> ProcessSpec:
+        return ProcessSpec(
+            name=name,
+            command=(python, "-m", "migrator", *arguments),
+            cwd=state.root,
+            env={**inherited, **env},
+            port=int(address.rpartition(":")[2]),
+            ready=f"{address}/readyz",
+            level=level,
+            workers_linger=name == "proxy",
+        )
+
+    specs = [
+        ours(
+            *("flag-server", FLAGS, addresses.flags, "flags", "serve"),
+            *("--host", spec.flags.host, "--port", str(ports["flag server"])),
+            *("--database", str(state.flags_database)),
+            *("--credentials", str(state.credentials)),
+        ),
+        *(workload(name, work, f"spec.services.{name}") for name, work in spec.services.items()),
+        ours(
+            *("proxy", PROXY, addresses.proxy_admin, "proxy", "serve"),
+            *("--config", str(state.routes), "--state", str(state.proxy)),
+            *("--admin-port", str(ports["proxy-admin"])),
+            env=flags,
+        ),
+        ours(
+            *("controller", LAST, addresses.controller, "controller", "run"),
+            *("--state", str(state.root)),
+        ),
+    ]
+    if isinstance(spec.monolith, MonolithWorkload):
+        specs.append(workload("monolith", spec.monolith.workload, "spec.monolith.workload"))
+    return Composition(
+        specs=tuple(specs),
+        addresses=addresses,
+        routes=_routes(plan, ports, addresses),
+        credentials={
+            "project": spec.flags.project,
+            "environment": spec.flags.environment,
+            "sdk_key": secrets.sdk_key,
+            "mobile_key": secrets.mobile_key,
+            "client_side_id": secrets.client_side_id,
+            "session_secret": secrets.session_secret,
+            "tokens": secrets.flags_tokens,
+        },
+    )
+
+
+def substitute(text: str, references: Mapping[str, str]) -> str:
+    """`text` with each `${name}` replaced; unknown ones are refused when the plan is checked."""
+    return _REFERENCE.sub(lambda match: references.get(match[1], match[0]), text)
+
+
+def _addresses(plan: Migration, ports: Mapping[str, int]) -> Addresses:
+    spec = plan.spec
+    return Addresses(
+        proxy=_origin(spec.proxy.host, ports["proxy"]),
+        gateway=_origin(LOOPBACK, ports["gateway"]),
+        proxy_admin=_origin(LOOPBACK, ports["proxy-admin"]),
+        flags=_origin(spec.flags.host, ports["flag server"]),
+        controller=_origin(LOOPBACK, ports["controller"]),
+        monolith=_origin(LOOPBACK, ports["monolith"])
+        if isinstance(spec.monolith, MonolithWorkload)
+        else spec.monolith.url,
+        services={name: _origin(LOOPBACK, ports[name]) for name in spec.services},
+    )
+
+
+def _origin(host: str, port: int) -> str:
+    """Where to reach what listens on `host`: a wildcard is reached on loopback."""
+    reachable = {"0.0.0.0": LOOPBACK, "::": "::1"}.get(host, host)  # noqa: S104 - not bound here
+    return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
+
+
+def _routes(plan: Migration, ports: Mapping[str, int], addresses: Addresses) -> dict[str, Any]:
+    spec = plan.spec
+    return {
+        "migration": plan.metadata.name,
+        "listen": {"host": spec.proxy.host, "port": ports["proxy"]},
+        "gateway": {"host": LOOPBACK, "port": ports["gateway"]},
+        "workers": spec.proxy.workers,
+        "context": spec.context.model_dump(mode="json"),
+        "monolith": addresses.monolith,
+        "services": addresses.services,
+        "capabilities": {name: _capability(name, c) for name, c in spec.capabilities.items()},
+        "expose_decision": spec.proxy.expose_decision,
+    }
+
+
+def _capability(name: str, capability: Capability) -> dict[str, Any]:
+    return {"flag": name, "routes": [route.model_dump(mode="json") for route in capability.routes]}

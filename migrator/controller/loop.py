@@ -1,0 +1,284 @@
+"""The controller's loop: look, decide by the pure engine, record, make the flags so.
+
+Owns the rollouts in memory (folds of the log), each capability's measuring window, and the order of
+things: an event is in the log before it has an effect. Deciding and recording happen without an
+await in between, so a verb of the API can never fall into the middle. Never waits for a hold: each
+tick looks at everything anew.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from migrator.analysis.sample import NOTHING
+from migrator.analysis.verdict import Outcome, confirm, judge
+from migrator.analysis.watch import Watch
+from migrator.controller.flags import ensure_flags, needed, service_flag
+from migrator.controller.observe import ProxyStats, World, look, newest_foreign, switched_off
+from migrator.controller.store import EventLog
+from migrator.errors import InvalidInput, MigratorError, Unavailable
+from migrator.flagclient import Flag, FlagClient, FlagNotFound
+from migrator.plan.model import Migration, Step
+from migrator.plan.units import format_share
+from migrator.rollout.desired import DesiredFlag, desired_flag
+from migrator.rollout.engine import CONTROLLER, advance
+from migrator.rollout.events import Event, Kind
+from migrator.rollout.gate import closed_gate
+from migrator.rollout.gate import needed as needed_requests
+from migrator.rollout.observation import Change, Figures, Observation, SeenFlag
+from migrator.rollout.state import Rollout, apply, fold
+from migrator.rollout.transitions import Phase
+from migrator.rollout.verbs import Verb, act
+
+logger = logging.getLogger(__name__)
+
+TICK: Final = 0.5
+"""Seconds between two looks."""
+
+
+class Controller:
+    """All rollouts of one plan."""
+
+    def __init__(
+        self,
+        plan: Migration,
+        schedules: Mapping[str, tuple[Step, ...]],
+        log: EventLog,
+        *,
+        flags: FlagClient,
+        proxy: ProxyStats,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Replays the log. Raises StateError if it cannot be."""
+        self.plan = plan
+        self.log = log
+        self.world = World(stats=None, flags=None, problems=("just started",))
+        self.rollouts: dict[str, Rollout] = {
+            name: fold(log.read(capability=name), name) for name in plan.spec.capabilities
+        }
+        self.watches: dict[str, Watch] = {}
+        self.waiting_for: dict[str, str] = {}
+        """What keeps each capability at its step, with figures of the last tick."""
+        self._window_of: dict[str, int] = {}
+        self._schedules = schedules
+        self._flags = flags
+        self._proxy = proxy
+        self._clock = clock
+        self._ensured = False
+        self._offs: dict[str, str] = {}
+        self._soon = asyncio.Event()
+        self.news = asyncio.Event()
+        """Set, and replaced, when an event was recorded."""
+        self.stopping = False
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Tick until `stop`. Raises StateError when the log cannot be written."""
+        stopped = asyncio.create_task(stop.wait())
+        try:
+            while not stop.is_set():
+                await self.tick()
+                soon = asyncio.create_task(self._soon.wait())
+                await asyncio.wait(
+                    (soon, stopped), timeout=TICK, return_when=asyncio.FIRST_COMPLETED
+                )
+                soon.cancel()
+                self._soon.clear()
+        finally:
+            stopped.cancel()
+            self.stopping = True
+            self._announce()
+
+    def act(self, name: str, verb: Verb, *, by: str, reason: str) -> None:
+        """A person's verb. Raises InvalidInput for an unknown name, IllegalVerb."""
+        rollout = self.rollouts.get(name)
+        if rollout is None:
+            raise InvalidInput(
+                f"no capability {name!r}", hint=f"there are: {', '.join(self.rollouts)}"
+            )
+        self._record(act(rollout, verb, by=by, reason=reason, now=self._clock()))
+        self._soon.set()
+
+    async def tick(self) -> None:
+        """Look, decide, record, act, once."""
+        try:
+            if not self._ensured:
+                await ensure_flags(self._flags, self.plan)
+                self._ensured = True
+            self.world = await look(self._proxy, self._flags)
+            changes = await self._changes(self.world)
+        except MigratorError as error:
+            if not self.world.problems:
+                logger.warning("controller.look.failed %s", error)
+            self.world = World(stats=None, flags=None, problems=(str(error),))
+            changes = {}
+        now = self._clock()
+        for name in self.rollouts:
+            self._decide(name, changes, now)
+        await asyncio.gather(*(self._apply(name) for name in self.rollouts))
+
+    def _decide(self, name: str, changes: Mapping[str, Change | None], now: float) -> None:
+        seen = Observation(
+            flag=self._seen_flag(name, changes),
+            figures=self._figures(name, now),
+            services_off=self._services_off(name),
+        )
+        self._record(advance(self.rollouts[name], self._schedules[name], seen, now))
+        rollout = self.rollouts[name]
+        self.waiting_for[name] = ""
+        if rollout.phase in (Phase.HOLDING, Phase.WAITING):
+            gate = closed_gate(rollout, rollout.steps[rollout.step], seen, now)
+            if gate is not None and gate.topic != "hold":
+                self.waiting_for[name] = gate.why
+
+    def _record(self, events: tuple[Event, ...]) -> None:
+        if not events:
+            return
+        for event in self.log.append(events):
+            name = event.capability
+            self.rollouts[name] = apply(self.rollouts[name], event)
+            logger.info("rollout.%s capability=%s why=%s", event.kind, name, event.why)
+        self._announce()
+
+    def _announce(self) -> None:
+        self.news.set()
+        self.news = asyncio.Event()
+
+    def _figures(self, name: str, now: float) -> Figures | None:
+        """Read the counters into the capability's window and judge it."""
+        rollout, stats = self.rollouts[name], self.world.stats
+        if stats is None:
+            return None
+        counters = stats.counters(name)
+        window = rollout.window
+        if window is None:
+            self.watches.pop(name, None)
+            return Figures(counters=counters, asked={}, old=NOTHING, verdict=None)
+        watch = self.watches.get(name)
+        if watch is None or self._window_of.get(name) != window.seq:
+            watch = Watch.begin(window.base, since=window.since)
+            self._window_of[name] = window.seq
+        watch = watch.read(counters, at=now)
+        step = rollout.steps[min(rollout.step, len(rollout.steps) - 1)]
+        watch, verdict = confirm(
+            watch,
+            judge(
+                watch,
+                self.plan.spec.capabilities[name].analysis,
+                history=rollout.history,
+                needed=needed_requests(step),
+            ),
+        )
+        figures = Figures(
+            counters=counters,
+            asked=watch.asked,
+            old=watch.old.settled,
+            verdict=verdict,
+            outages=watch.new.outages,
+        )
+        if rollout.phase is not Phase.HOLDING and verdict.outcome is Outcome.PASSED:
+            watch = watch.rolled()
+        self.watches[name] = watch
+        return figures
+
+    def _seen_flag(self, name: str, changes: Mapping[str, Change | None]) -> SeenFlag | None:
+        rollout, flags = self.rollouts[name], self.world.flags
+        if flags is None:
+            return None
+        flag = flags.get(name)
+        if flag is not None:
+            if flag.version > (rollout.flag_version or flag.version) and name not in changes:
+                return None
+            return SeenFlag(
+                version=flag.version,
+                on=flag.on,
+                weights=flag.weights(),
+                change=changes.get(name),
+            )
+        if rollout.flag_version is None or rollout.hands_off:
+            return None
+        deleted = Change(by="someone", via="by deleting the flag", comment="", audit_id=None)
+        return SeenFlag(version=rollout.flag_version + 1, on=False, weights=None, change=deleted)
+
+    def _services_off(self, name: str) -> dict[str, str] | None:
+        flags = self.world.flags
+        if flags is None:
+            return None
+        off: dict[str, str] = {}
+        for service in needed(self.plan.spec.capabilities[name]):
+            flag = flags.get(service_flag(service))
+            if flag is None or not flag.on:
+                off[service] = self._offs.get(service, f"{service_flag(service)} is off")
+        return off
+
+    async def _changes(self, world: World) -> dict[str, Change | None]:
+        """Who made the flag versions that no event accounts for, by capability."""
+        if world.flags is None:
+            return {}
+        for service, flag in self._service_flags(world.flags).items():
+            if flag.on:
+                self._offs.pop(service, None)
+            elif service not in self._offs:
+                entries = await self._flags.audit(flag.key, limit=1)
+                self._offs[service] = switched_off(flag.key, entries)
+        changes: dict[str, Change | None] = {}
+        for name, rollout in self.rollouts.items():
+            seen = world.flags.get(name)
+            known = rollout.flag_version
+            if seen is not None and known is not None and seen.version > known:
+                changes[name] = newest_foreign(
+                    await self._flags.audit(name, limit=min(20, seen.version - known)),
+                    rollout.audit_id,
+                )
+        return changes
+
+    def _service_flags(self, flags: Mapping[str, Flag]) -> dict[str, Flag]:
+        services = {s for c in self.plan.spec.capabilities.values() for s in needed(c)}
+        return {s: flags[service_flag(s)] for s in services if service_flag(s) in flags}
+
+    async def _apply(self, name: str) -> None:
+        """Make the flag what the state says. What fails now is tried again at the next tick."""
+        rollout, flags = self.rollouts[name], self.world.flags
+        desired = desired_flag(rollout)
+        if flags is None or desired is None:
+            return
+        flag = flags.get(name)
+        if flag is None:
+            self._ensured = False
+            return
+        if flag.version < (rollout.flag_version or 0) or desired.matches(
+            on=flag.on, weights=flag.weights()
+        ):
+            return
+        try:
+            changed = await self._change(flag, desired, rollout)
+        except (Unavailable, FlagNotFound) as error:
+            self._ensured = not isinstance(error, FlagNotFound)
+            logger.warning("rollout.flag.failed capability=%s %s", name, error)
+            return
+        # A jump of more than one means that somebody came in between: the next tick finds out who.
+        if changed.version <= flag.version + 1:
+            self._record(
+                (
+                    Event(
+                        at=self._clock(),
+                        capability=name,
+                        kind=Kind.FLAG_APPLIED,
+                        by=CONTROLLER,
+                        why="",
+                        data={"version": changed.version, "on": changed.on},
+                    ),
+                )
+            )
+
+    async def _change(self, flag: Flag, desired: DesiredFlag, rollout: Rollout) -> Flag:
+        if not desired.on:
+            return await self._flags.turn(flag.key, on=False, comment=rollout.reason)
+        shares = ", ".join(f"{stage} {format_share(share)}" for stage, share in desired.weights)
+        return await self._flags.set_shares(
+            flag,
+            desired.weights,
+            context_kind=self.plan.spec.context.kind,
+            comment=f"{shares} (step {(rollout.entered or 0) + 1} of {len(rollout.steps)})",
+        )

@@ -1,0 +1,107 @@
+"""Reading the world for one tick: the proxy's counters, the flags, who changed them.
+
+A thin shell around HTTP; what does not answer becomes None, and the loop says so. Never decides.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Self
+
+import httpx
+
+from migrator.analysis.stats import Stats, parse_stats
+from migrator.errors import Unavailable
+from migrator.flagclient import AuditEntry, Flag, FlagClient
+from migrator.rollout.engine import CONTROLLER
+from migrator.rollout.observation import Change
+
+logger = logging.getLogger(__name__)
+
+_MAX_STATS: Final = 16 * 1024 * 1024
+_VIA: Final[Mapping[str, str]] = {
+    "dashboard": "in the dashboard",
+    "cli": "with the command line",
+    "api": "through the API",
+}
+
+
+class ProxyStats:
+    """Client of a proxy's admin address. Use as an async context manager."""
+
+    def __init__(self, admin: str, *, timeout: float = 1.0) -> None:
+        self._http = httpx.AsyncClient(base_url=admin, timeout=timeout, trust_env=False)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._http.aclose()
+
+    async def read(self) -> Stats:
+        """The counters now. Raises Unavailable."""
+        try:
+            answer = await self._http.get("/stats")
+        except httpx.TransportError as error:
+            detail = str(error) or type(error).__name__
+            raise Unavailable(f"the proxy's figures are not available: {detail}") from error
+        if not answer.is_success or len(answer.content) > _MAX_STATS:
+            raise Unavailable(f"the proxy's figures are not available: {answer.status_code}")
+        return parse_stats(answer.content)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """What answered at one tick."""
+
+    stats: Stats | None
+    flags: Mapping[str, Flag] | None
+    problems: tuple[str, ...]
+
+
+async def look(proxy: ProxyStats, flags: FlagClient) -> World:
+    """Read both at the same time."""
+    stats, listed = await asyncio.gather(proxy.read(), flags.list_flags(), return_exceptions=True)
+    problems: list[str] = []
+    for answer in (stats, listed):
+        if isinstance(answer, Unavailable):
+            problems.append(str(answer))
+        elif isinstance(answer, BaseException):
+            raise answer
+    return World(
+        stats=stats if isinstance(stats, Stats) else None,
+        flags=listed if isinstance(listed, dict) else None,
+        problems=tuple(problems),
+    )
+
+
+def newest_foreign(entries: tuple[AuditEntry, ...], known: str | None) -> Change | None:
+    """The newest change after entry `known` that the controller did not make; None: all are its own.
+
+    `entries` are newest first. An empty log of a flag that did change is somebody's doing, too.
+    """
+    if not entries:
+        return Change(by="someone", via="", comment="", audit_id=known)
+    for entry in entries:
+        if entry.id == known:
+            return None
+        if entry.by != CONTROLLER:
+            return change_of(entry)
+    return None
+
+
+def change_of(entry: AuditEntry) -> Change:
+    via = _VIA.get(entry.via, "")
+    return Change(by=entry.by, via=via, comment=entry.comment, audit_id=entry.id)
+
+
+def switched_off(service_flag: str, entries: tuple[AuditEntry, ...]) -> str:
+    """What to say about a service's flag that is off."""
+    if not entries:
+        return f"{service_flag} is off"
+    change = change_of(entries[0])
+    told = " ".join(part for part in (change.by, change.via) if part)
+    if change.comment:
+        told += f': "{change.comment}"'
+    return f"{service_flag} is off ({told})"

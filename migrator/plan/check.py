@@ -1,0 +1,196 @@
+"""Rules that hold between parts of a plan. Pure."""
+
+import difflib
+import itertools
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from migrator.plan.document import Path, show_path
+from migrator.plan.model import Capability, Migration, MonolithWorkload, Route, Stage, Step
+from migrator.plan.units import FULL_SHARE, format_share
+
+RESERVED_KINDS: Final = frozenset({"kind", "multi"})
+RESERVED_ATTRIBUTES: Final = frozenset({"kind", "key", "anonymous", "_meta"})
+STANDARD_ENV: Final = ("PORT", "DATA_DIR", "GATEWAY_URL", "PATH")
+_PARAMETER: Final = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_REFERENCE: Final = re.compile(r"\$\{([^}]*)\}")
+_ORDER: Final = {stage: index for index, stage in enumerate(Stage)}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    path: Path
+    message: str
+    suggestion: str | None = None
+
+
+def service_flag(service: str) -> str:
+    """Key of the flag that switches a service off."""
+    return f"{service}-service"
+
+
+def check(plan: Migration, line: Callable[[Path], int]) -> Iterator[Finding]:
+    """Everything that contradicts itself; `line` gives the line of a path, for messages."""
+    yield from _context(plan)
+    yield from _references(plan)
+    yield from _ports(plan, line)
+    yield from _conflicts(plan, line)
+    for name, capability in plan.spec.capabilities.items():
+        path: Path = ("spec", "capabilities", name)
+        yield from _services(plan, capability, path)
+        yield from _flag_key(plan, name, path)
+        for index, route in enumerate(capability.routes):
+            yield from _template(route, (*path, "routes", index, "path"))
+        if not isinstance(capability.schedule, str):
+            yield from _schedule(capability.schedule, (*path, "schedule"))
+
+
+def _context(plan: Migration) -> Iterator[Finding]:
+    rules = plan.spec.context
+    if rules.kind in RESERVED_KINDS:
+        yield Finding(
+            ("spec", "context", "kind"),
+            f"found {rules.kind!r}, which LaunchDarkly reserves; expected another context kind",
+        )
+    for name in rules.attributes:
+        if name in RESERVED_ATTRIBUTES:
+            yield Finding(
+                ("spec", "context", "attributes", name),
+                f"LaunchDarkly reserves the attribute {name!r}; expected another name",
+            )
+    for index, name in enumerate(plan.spec.secrets):
+        if name in STANDARD_ENV or name.startswith("LAUNCHDARKLY_"):
+            yield Finding(
+                ("spec", "secrets", index), f"{name!r} is set by the runtime; expected another name"
+            )
+
+
+def _references(plan: Migration) -> Iterator[Finding]:
+    known = ["gateway.url", "monolith.url", *(f"services.{n}.url" for n in plan.spec.services)]
+    workloads = [(("spec", "services", n), w) for n, w in plan.spec.services.items()]
+    places: list[tuple[Path, dict[str, str]]] = [(path, w.env) for path, w in workloads]
+    if isinstance(plan.spec.monolith, MonolithWorkload):
+        monolith = plan.spec.monolith.workload
+        places.append((("spec", "monolith", "workload"), monolith.env))
+    for path, env in places:
+        for key, value in env.items():
+            for reference in _REFERENCE.findall(value):
+                if reference not in known:
+                    yield Finding(
+                        (*path, "env", key),
+                        f"found ${{{reference}}}, expected one of {', '.join(known)}",
+                        _near(reference, known),
+                    )
+
+
+def _ports(plan: Migration, line: Callable[[Path], int]) -> Iterator[Finding]:
+    spec = plan.spec
+    used: list[tuple[int, Path]] = [
+        (spec.flags.port, ("spec", "flags", "port")),
+        (spec.proxy.port, ("spec", "proxy", "port")),
+        (spec.proxy.gateway_port, ("spec", "proxy", "gateway_port")),
+        *((w.port, ("spec", "services", name, "port")) for name, w in spec.services.items()),
+    ]
+    if isinstance(spec.monolith, MonolithWorkload):
+        used.append((spec.monolith.workload.port, ("spec", "monolith", "workload", "port")))
+    first: dict[int, Path] = {}
+    for port, path in used:
+        if port and port in first:
+            other = first[port]
+            yield Finding(
+                path, f"port {port} is also {show_path(other)}, line {line(other)}; 0 is any port"
+            )
+        first.setdefault(port, path)
+
+
+def _services(plan: Migration, capability: Capability, path: Path) -> Iterator[Finding]:
+    known = list(plan.spec.services)
+    named = [
+        *((r.service, (*path, "routes", i, "service")) for i, r in enumerate(capability.routes)),
+        *((name, (*path, "needs", i)) for i, name in enumerate(capability.needs)),
+    ]
+    for name, where in named:
+        if name not in known:
+            yield Finding(
+                where,
+                f"no service is called {name!r}, expected one of {', '.join(known) or '(none)'}",
+                _near(name, known),
+            )
+
+
+def _flag_key(plan: Migration, name: str, path: Path) -> Iterator[Finding]:
+    for service in plan.spec.services:
+        if name == service_flag(service):
+            yield Finding(path, f"{name!r} is the flag of service {service!r}; choose another name")
+
+
+def _template(route: Route, path: Path) -> Iterator[Finding]:
+    segments = route.path.removeprefix("/").split("/")
+    names: list[str] = []
+    for index, segment in enumerate(segments):
+        last = index == len(segments) - 1
+        parameter = _PARAMETER.fullmatch(segment)
+        if parameter:
+            names.append(parameter[1])
+        elif segment == "*" and last:
+            continue
+        elif any(c in segment for c in "{}*?#") or any(c <= " " or c > "~" for c in segment):
+            yield Finding(
+                path,
+                f"found the segment {segment!r}, expected plain text, one {{name}}, "
+                "or a * as the last one",
+            )
+        elif not segment and route.path != "/":
+            yield Finding(path, "found an empty segment; leave out the doubled or trailing /")
+    for name in {n for n in names if names.count(n) > 1}:
+        yield Finding(path, f"the parameter {{{name}}} is there twice")
+
+
+def _conflicts(plan: Migration, line: Callable[[Path], int]) -> Iterator[Finding]:
+    """Two routes that match exactly the same paths and share a method."""
+    routes = [
+        (route, ("spec", "capabilities", name, "routes", index))
+        for name, capability in plan.spec.capabilities.items()
+        for index, route in enumerate(capability.routes)
+    ]
+    for (one, first), (two, second) in itertools.combinations(routes, 2):
+        same = _PARAMETER.sub("{}", one.path) == _PARAMETER.sub("{}", two.path)
+        if same and (
+            one.methods is None or two.methods is None or set(one.methods) & set(two.methods)
+        ):
+            yield Finding(
+                second,
+                f"{two.path} takes the same requests as {show_path(first)}, line {line(first)}",
+            )
+
+
+def _schedule(schedule: tuple[Step, ...], path: Path) -> Iterator[Finding]:
+    if not schedule:
+        yield Finding(path, "found no step, expected at least one")
+    before = Step.model_construct(stage=Stage.OFF, share=FULL_SHARE)
+    for index, step in enumerate(schedule):
+        where = (*path, index)
+        if step.stage is Stage.OFF:
+            yield Finding((*where, "stage"), "found 'off', which is where every rollout begins")
+        elif _ORDER[step.stage] < _ORDER[before.stage]:
+            yield Finding(
+                (*where, "stage"), f"{step.stage} comes before {before.stage}; stages only advance"
+            )
+        elif step.stage is before.stage and step.share < before.share:
+            yield Finding(
+                (*where, "share"),
+                f"found {format_share(step.share)} after {format_share(before.share)}; "
+                "shares only grow within a stage",
+            )
+        elif step.stage is not before.stage and before.share < FULL_SHARE:
+            yield Finding(
+                where,
+                f"{before.stage} is only at {format_share(before.share)}; bring it to 100% first",
+            )
+        before = step
+
+
+def _near(word: str, known: Iterable[str]) -> str | None:
+    return next(iter(difflib.get_close_matches(word, list(known), n=1)), None)

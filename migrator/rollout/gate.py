@@ -1,0 +1,65 @@
+"""Whether a rollout may leave its step: hold, flag, requests, analysis, approval; all of them.
+
+Pure. Called by the engine to decide and by the status to explain.
+"""
+
+from dataclasses import dataclass
+
+from migrator.analysis.stats import Key
+from migrator.analysis.verdict import MIN_JUDGED, Outcome
+from migrator.plan.model import Stage, Step
+from migrator.rollout.desired import NEW_IS_ASKED, desired_flag
+from migrator.rollout.observation import Observation
+from migrator.rollout.state import Rollout
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closed:
+    """The first gate that is closed. `topic` names it, `why` explains it to people."""
+
+    topic: str
+    why: str
+
+
+def closed_gate(rollout: Rollout, step: Step, seen: Observation, now: float) -> Closed | None:
+    """The first closed gate of the rollout's current step; None: it may go on."""
+    wanted = desired_flag(rollout)
+    if seen.flag is None:
+        return Closed(topic="flag", why="the flag server does not answer")
+    if wanted is None or not wanted.matches(on=seen.flag.on, weights=seen.flag.weights):
+        return Closed(topic="flag", why="the flag does not show this step yet")
+    if rollout.hold_since is None or now - rollout.hold_since < step.hold:
+        return Closed(topic="hold", why="the hold time runs")
+    if seen.services_off is None or seen.services_off:
+        return Closed(topic="flag", why="a needed service is not known to be on")
+    if seen.figures is None or seen.figures.verdict is None:
+        return Closed(topic="figures", why="the proxy's figures are not available")
+    served = seen.figures.asked.get(authoritative(step.stage), 0)
+    if served < step.min_requests:
+        return Closed(
+            topic="data",
+            why=f"not enough data: {served} of {step.min_requests} requests at {step.stage}",
+        )
+    if seen.figures.verdict.outcome is not Outcome.PASSED:
+        return Closed(topic="data", why=f"not enough data: {seen.figures.verdict.evidence}")
+    if step.approval:
+        return Closed(
+            topic="approval", why=f"waits for approval: migrator promote {rollout.capability}"
+        )
+    return None
+
+
+def authoritative(stage: Stage) -> Key:
+    """The cell of the origin whose answer clients get at `stage`."""
+    return Key(stage, "new" if stage in NEW_IS_ASKED else "old")
+
+
+def needed(step: Step) -> int:
+    """Least requests at the new origin for the analysis of `step` to pass.
+
+    A step without `min_requests` still needs `MIN_JUDGED`, so that a night without traffic holds
+    the rollout; a plan may ask for fewer. Before `live` nobody gets the new origin's answer: none.
+    """
+    if step.stage not in NEW_IS_ASKED:
+        return 0
+    return step.min_requests or MIN_JUDGED

@@ -1,0 +1,58 @@
+"""What the controller saw at one tick of one capability: the engine's only input besides the state.
+
+Pure data, made by the controller's shell. A part that did not answer is None: unknown, not zero.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from migrator.analysis.sample import Sample
+from migrator.analysis.stats import Counters, Key
+from migrator.analysis.verdict import Verdict
+from migrator.plan.model import Stage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """Who changed a flag, from the audit log. `via`: words such as `in the dashboard`."""
+
+    by: str
+    via: str
+    comment: str
+    audit_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenFlag:
+    """A capability's flag. `weights`: None when its fallthrough is no share of stages.
+
+    `change`: the newest change by someone else since the version that the rollout knows.
+    """
+
+    version: int
+    on: bool
+    weights: tuple[tuple[Stage, int], ...] | None
+    change: Change | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """The proxy's counters now, and the window of the rollout, if it has one."""
+
+    counters: Counters
+    asked: Mapping[Key, int]
+    """Requests in the window, by stage and origin."""
+    old: Sample
+    """The old origin in the window."""
+    verdict: Verdict | None
+    """None without a window."""
+    outages: int = 0
+    """Short outages of the new origin that ended in this window."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    flag: SeenFlag | None
+    figures: Figures | None
+    services_off: Mapping[str, str] | None
+    """Needed services whose flag is off, each with what to say about it; None: unknown."""

@@ -1,0 +1,234 @@
+"""A rollout's state: the fold of its events, and nothing that they do not say.
+
+Pure. Called by the controller when it starts (replay) and for every new event, so that a replay
+gives the same state by construction.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from migrator.analysis.sample import NOTHING, Sample
+from migrator.analysis.stats import Counters
+from migrator.plan.model import Step
+from migrator.rollout.events import Event, Kind
+from migrator.rollout.transitions import IllegalEvent, Phase, next_phase
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """Where a measurement begins: `base` are the proxy's counters at `since`; `seq` names it."""
+
+    seq: int
+    since: float
+    base: Counters
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rollout:
+    """One capability's rollout."""
+
+    capability: str
+    phase: Phase = Phase.PENDING
+    reason: str = ""
+    """Why it is in this phase, for people."""
+    since: float | None = None
+    """When it came into this phase."""
+    steps: tuple[Step, ...] = ()
+    """The schedule in force, copied when it began: a later change of the plan is seen."""
+    begun: bool = False
+    """False: the schedule is to begin at its first step."""
+    restart: bool = False
+    """`resume` begins the schedule again."""
+    step: int = 0
+    """Index of the current step, between steps of the next one; len(steps) when all passed."""
+    entered: int | None = None
+    """Index of the step that the flag is to show; None: off."""
+    hold_since: float | None = None
+    """Since when the step counts: entered, flag changed, and no outage after that."""
+    applied: bool = False
+    """The flag was changed to the current step."""
+    said: frozenset[str] = frozenset()
+    """Topics that HELD named at this step."""
+    outages: tuple[float, ...] = ()
+    """When short outages were ridden out at this step."""
+    window: Window | None = None
+    history: Sample = NOTHING
+    """The old origin's figures in this rollout's earlier windows."""
+    hands_off: bool = False
+    """The flag is somebody else's, or it is unclear what it should be: leave it alone."""
+    services_off: frozenset[str] = frozenset()
+    flag_version: int | None = None
+    """The newest version that is accounted for."""
+    flag_on: bool = False
+    audit_id: str | None = None
+    """The newest entry of the audit log that is accounted for."""
+
+    @property
+    def finished(self) -> bool:
+        return self.begun and self.step >= len(self.steps)
+
+
+def fold(events: Iterable[Event], capability: str) -> Rollout:
+    """The state after `events`, all of one capability, oldest first.
+
+    Raises IllegalEvent (a StateError) when they cannot have happened in this order.
+    """
+    rollout = Rollout(capability=capability)
+    for event in events:
+        rollout = apply(rollout, event)
+    return rollout
+
+
+def apply(rollout: Rollout, event: Event) -> Rollout:
+    """The state after one more event. Raises IllegalEvent."""
+    phase = next_phase(rollout.phase, event.kind)
+    moved = rollout
+    if phase is not rollout.phase:
+        moved = replace(rollout, phase=phase, since=event.at)
+    told = phase is not rollout.phase or phase not in (Phase.ROLLED_BACK, Phase.ABORTED)
+    if told and event.kind not in _SILENT:
+        moved = replace(moved, reason=event.why)
+    try:
+        return _EFFECTS.get(event.kind, _unchanged)(moved, event, event.data)
+    except (KeyError, TypeError, ValidationError) as error:
+        raise IllegalEvent(f"event {event.seq} ({event.kind}) lacks or spoils {error}") from error
+
+
+_SILENT: Final = frozenset({Kind.FLAG_APPLIED, Kind.STEP_PASSED, Kind.STARTED})
+_Data = Mapping[str, Any]
+_Effect = Callable[[Rollout, Event, _Data], Rollout]
+
+
+def _unchanged(rollout: Rollout, _event: Event, _data: _Data) -> Rollout:
+    return rollout
+
+
+def _started(rollout: Rollout, _event: Event, data: _Data) -> Rollout:
+    return replace(
+        rollout,
+        steps=tuple(Step.model_validate(step) for step in data["steps"]),
+        begun=True,
+        restart=False,
+        step=0,
+        entered=None,
+        history=Sample.from_json(data["old"]),
+        flag_version=data["version"],
+        flag_on=data["on"],
+    )
+
+
+def _window(rollout: Rollout, event: Event, data: _Data) -> Rollout:
+    return replace(
+        rollout,
+        window=Window(seq=event.seq, since=event.at, base=Counters.from_json(data["base"])),
+        history=rollout.history + Sample.from_json(data["old"]),
+        hold_since=event.at,
+    )
+
+
+def _step_entered(rollout: Rollout, event: Event, data: _Data) -> Rollout:
+    if data["step"] != rollout.step or rollout.step >= len(rollout.steps):
+        raise IllegalEvent(f"step {data['step']} entered, step {rollout.step} was due")
+    return replace(
+        _window(rollout, event, data),
+        entered=rollout.step,
+        applied=False,
+        said=frozenset(),
+        outages=(),
+    )
+
+
+def _completed(rollout: Rollout, event: Event, data: _Data) -> Rollout:
+    if not rollout.finished:
+        raise IllegalEvent(f"completed at step {rollout.step} of {len(rollout.steps)}")
+    return replace(_window(rollout, event, data), entered=len(rollout.steps) - 1, outages=())
+
+
+def _passed(rollout: Rollout, _event: Event, data: _Data) -> Rollout:
+    if data["step"] != rollout.step or rollout.entered != rollout.step:
+        raise IllegalEvent(f"step {data['step']} passed at step {rollout.step}")
+    return replace(rollout, step=rollout.step + 1)
+
+
+def _held(rollout: Rollout, _event: Event, data: _Data) -> Rollout:
+    return replace(rollout, said=rollout.said | {data["topic"]})
+
+
+def _disturbed(rollout: Rollout, event: Event, data: _Data) -> Rollout:
+    return replace(
+        _window(rollout, event, data), outages=(*rollout.outages, event.at), said=frozenset()
+    )
+
+
+def _off(rollout: Rollout, _event: Event, _data: _Data) -> Rollout:
+    return replace(rollout, entered=None, restart=True, hands_off=False, window=None)
+
+
+def _resumed(rollout: Rollout, _event: Event, _data: _Data) -> Rollout:
+    resumed = replace(rollout, hands_off=False)
+    if not rollout.restart:
+        return resumed
+    return replace(resumed, begun=False, step=0, entered=None, window=None)
+
+
+def _flag_changed(rollout: Rollout, event: Event, data: _Data) -> Rollout:
+    return replace(
+        _flag_noted(rollout, event, data),
+        hands_off=True,
+        restart=rollout.restart or not rollout.begun,
+        window=None,
+    )
+
+
+def _flag_noted(rollout: Rollout, _event: Event, data: _Data) -> Rollout:
+    return replace(
+        rollout, flag_version=data["version"], flag_on=data["on"], audit_id=data["audit_id"]
+    )
+
+
+def _flag_applied(rollout: Rollout, event: Event, data: _Data) -> Rollout:
+    seen = replace(rollout, flag_version=data["version"], flag_on=data["on"])
+    if rollout.phase in (Phase.HOLDING, Phase.WAITING) and not rollout.applied:
+        return replace(seen, applied=True, hold_since=event.at)
+    return seen
+
+
+def _killed(rollout: Rollout, _event: Event, data: _Data) -> Rollout:
+    off = replace(rollout, services_off=rollout.services_off | {data["service"]})
+    if off.phase is not Phase.PAUSED:
+        return off
+    return replace(off, hands_off=True, window=None)
+
+
+def _restored(rollout: Rollout, _event: Event, data: _Data) -> Rollout:
+    return replace(rollout, services_off=rollout.services_off - {data["service"]})
+
+
+def _plan_changed(rollout: Rollout, _event: Event, _data: _Data) -> Rollout:
+    return replace(rollout, hands_off=True, restart=True, window=None)
+
+
+_EFFECTS: Final[Mapping[Kind, _Effect]] = MappingProxyType(
+    {
+        Kind.STARTED: _started,
+        Kind.STEP_ENTERED: _step_entered,
+        Kind.STEP_PASSED: _passed,
+        Kind.PROMOTED: _passed,
+        Kind.HELD: _held,
+        Kind.DISTURBED: _disturbed,
+        Kind.COMPLETED: _completed,
+        Kind.ROLLED_BACK: _off,
+        Kind.ABORTED: _off,
+        Kind.RESUMED: _resumed,
+        Kind.FLAG_CHANGED_BY_OTHER: _flag_changed,
+        Kind.FLAG_NOTED: _flag_noted,
+        Kind.FLAG_APPLIED: _flag_applied,
+        Kind.KILLED: _killed,
+        Kind.RESTORED: _restored,
+        Kind.PLAN_CHANGED: _plan_changed,
+    }
+)

@@ -1,0 +1,1 @@
+"""Orchestrators that run services."""

@@ -1,0 +1,1 @@
+"""The local runtime: processes on this machine, supervised."""

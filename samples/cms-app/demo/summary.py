@@ -1,0 +1,120 @@
+"""What the demonstration saw, judged and drawn. Pure: figures in, findings and tables out."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+
+STAGES = ("off", "dualwrite", "shadow", "live", "rampdown", "complete")
+PROMISE_MS = 200.0
+"""From a flag's change to the last request at the wrong origin."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwitchOff:
+    """One flag that was turned off, and how fast every proxy obeyed."""
+
+    what: str
+    capability: str
+    who: str
+    why: str
+    changed_at: float
+    """Unix seconds at which the flag server stored the change."""
+    last_wrong_at: float
+    """Unix seconds of the last decision for the service, in any proxy worker."""
+    fault_at: float | None = None
+    """Unix seconds at which the fault was injected, if one was."""
+
+    @property
+    def lag_ms(self) -> float:
+        return max(0.0, self.last_wrong_at - self.changed_at) * 1000
+
+
+def injected(failure: Mapping[str, Any], switches: Iterable[SwitchOff]) -> bool:
+    """Whether a failed request is one that the demonstration broke itself and nobody could repeat.
+
+    That is: not repeatable, and sent between the injection of a fault and the end of the switch-off.
+    """
+    return not failure["repeatable"] and any(
+        s.fault_at is not None and s.fault_at <= failure["at"] <= s.changed_at + PROMISE_MS / 1000
+        for s in switches
+    )
+
+
+def findings(report: Mapping[str, Any], switches: Sequence[SwitchOff]) -> list[str]:
+    """What contradicts the promise, a sentence each; empty when all is well."""
+    found = [
+        f"{f['method']} {f['path']} failed: {f.get('status') or f.get('error')}"
+        for f in report["failures"]
+        if not injected(f, switches)
+    ]
+    found += [f"acknowledged write lost: {write}" for write in report["lost_writes"]]
+    found += [
+        f"{s.what}: a request reached the service {s.lag_ms:.0f} ms after the flag changed"
+        for s in switches
+        if s.lag_ms > PROMISE_MS
+    ]
+    return found
+
+
+def render(
+    cells: Sequence[Mapping[str, Any]], report: Mapping[str, Any], switches: Sequence[SwitchOff]
+) -> RenderableType:
+    return Group(_origins(cells), _clients(report, switches), _switches(switches))
+
+
+def _origins(cells: Sequence[Mapping[str, Any]]) -> Table:
+    table = Table(title="Requests by stage: answered by the monolith / by services")
+    table.add_column("capability")
+    for stage in STAGES:
+        table.add_column(stage, justify="right")
+    table.add_column("service errors", justify="right")
+    table.add_column("repeated at the monolith", justify="right")
+    for capability in sorted({c["capability"] for c in cells}):
+        own = [c for c in cells if c["capability"] == capability]
+        new = [c for c in own if c["origin"] == "new"]
+        table.add_row(
+            capability,
+            *(f"{_sum(own, stage, 'old')} / {_sum(own, stage, 'new')}" for stage in STAGES),
+            str(sum(c["errors"] for c in new)),
+            str(sum(c["fallbacks"] for c in new)),
+        )
+    return table
+
+
+def _sum(cells: Iterable[Mapping[str, Any]], stage: str, origin: str) -> int:
+    return sum(c["requests"] for c in cells if (c["stage"], c["origin"]) == (stage, origin))
+
+
+def _clients(report: Mapping[str, Any], switches: Sequence[SwitchOff]) -> Table:
+    broken = sum(1 for f in report["failures"] if injected(f, switches))
+    table = Table(title="What clients saw", show_header=False)
+    for name, value in (
+        ("requests", report["requests"]),
+        ("failed", len(report["failures"]) - broken),
+        ("failed by the injected fault, not repeatable", broken),
+        ("acknowledged writes", report["acknowledged_writes"]),
+        ("acknowledged writes lost", len(report["lost_writes"])),
+        ("latency p50 / p99", "{p50:.0f} ms / {p99:.0f} ms".format(**report["latency_ms"])),
+    ):
+        table.add_row(name, str(value))
+    return table
+
+
+def _switches(switches: Sequence[SwitchOff]) -> Table:
+    table = Table(title="Switched off by one flag")
+    for name in ("what", "by", "why"):
+        table.add_column(name)
+    table.add_column("after the fault", justify="right")
+    table.add_column("last request at the service", justify="right")
+    for s in switches:
+        table.add_row(
+            s.what,
+            s.who,
+            s.why,
+            "" if s.fault_at is None else f"{s.changed_at - s.fault_at:.1f} s",
+            f"{s.lag_ms:.0f} ms after the flag" if s.lag_ms else "before the flag",
+        )
+    return table
