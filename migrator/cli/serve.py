@@ -3,13 +3,10 @@
 `migrator up` starts the same commands; on a cluster each is a workload of its own.
 """
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from migrator.errors import InvalidInput
 
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 
@@ -43,3 +40,34 @@ def flags_serve(
     raise typer.Exit(
         serve(ServerSettings(host=host, port=port, database=database, credentials=credentials))
     )
+
+
+def proxy_serve(
+    config: Annotated[Path, typer.Option(help="JSON document with listeners, origins and routes.")],
+    state: Annotated[Path, typer.Option(help="Folder for the last known flags.")],
+    admin_host: Annotated[str, typer.Option(help="Address of /readyz, /routes and /stats.")] = (
+        "127.0.0.1"
+    ),
+    admin_port: Annotated[int, typer.Option(help="Its TCP port; 0 takes a free one.")] = 0,
+) -> None:
+    """Route requests to the monolith and the services by flags.
+
+    The SDK key and the addresses of the flag server come from LAUNCHDARKLY_SDK_KEY,
+    LAUNCHDARKLY_BASE_URI, LAUNCHDARKLY_STREAM_URI and LAUNCHDARKLY_EVENTS_URI.
+    """
+    from routing.server import ServerSettings, serve
+
+    raise typer.Exit(
+        serve(
+            ServerSettings(config=config, state=state, admin_host=admin_host, admin_port=admin_port)
+        )
+    )
+
+
+def controller_run(
+    state: Annotated[Path, typer.Option(help="State folder of the migration.")],
+) -> None:
+    """Drive the plan's rollouts: set flags, hold, judge, go on or roll back."""
+    from migrator.controller.run import run
+
+    raise typer.Exit(run(state))

@@ -6,10 +6,10 @@ Called by the controller when it starts and by the command line for their keys.
 from typing import Any, Final
 
 from migrator.flagclient import FlagClient
+from migrator.plan.check import service_flag
 from migrator.plan.model import Capability, Migration, Stage
 
 OPS_TAG: Final = "ops"
-_STAGES: Final = tuple(Stage)
 
 
 async def ensure_flags(client: FlagClient, plan: Migration) -> None:
@@ -43,11 +43,6 @@ async def ensure_flags(client: FlagClient, plan: Migration) -> None:
             await client.patch(name, missing, "services that it needs")
 
 
-def service_flag(service: str) -> str:
-    """The key of a service's kill switch."""
-    return f"{service}-service"
-
-
 def needed(capability: Capability) -> tuple[str, ...]:
     """The services that a capability needs, each once, in the plan's order."""
     return tuple(
@@ -72,9 +67,7 @@ def _capability_flag_body(name: str, context_kind: str) -> dict[str, Any]:
     return {
         "key": name,
         "name": name,
-        "kind": "migration",
-        "variations": [{"value": str(stage), "name": str(stage)} for stage in _STAGES],
-        "defaults": {"onVariation": 0, "offVariation": 0},
-        "migrationSettings": {"contextKind": context_kind, "stageCount": len(_STAGES)},
+        "purpose": "migration",
+        "migrationSettings": {"contextKind": context_kind, "stageCount": len(Stage)},
         "temporary": True,
     }

@@ -15,11 +15,12 @@ from typing import Final
 from migrator.analysis.sample import NOTHING
 from migrator.analysis.verdict import Outcome, confirm, judge
 from migrator.analysis.watch import Watch
-from migrator.controller.flags import ensure_flags, needed, service_flag
+from migrator.controller.flags import ensure_flags, needed
 from migrator.controller.observe import ProxyStats, World, look, newest_foreign, switched_off
 from migrator.controller.store import EventLog
 from migrator.errors import InvalidInput, MigratorError, Unavailable
 from migrator.flagclient import Flag, FlagClient, FlagNotFound
+from migrator.plan.check import service_flag
 from migrator.plan.model import Migration, Step
 from migrator.plan.units import format_share
 from migrator.rollout.desired import DesiredFlag, desired_flag

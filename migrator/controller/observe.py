@@ -77,7 +77,7 @@ async def look(proxy: ProxyStats, flags: FlagClient) -> World:
 
 
 def newest_foreign(entries: tuple[AuditEntry, ...], known: str | None) -> Change | None:
-    """The newest change after entry `known` that the controller did not make; None: all are its own.
+    """The newest change after entry `known` by anybody else; None: all are the controller's own.
 
     `entries` are newest first. An empty log of a flag that did change is somebody's doing, too.
     """

@@ -1,0 +1,79 @@
+"""The proxy's admin address: health, readiness, the routes in force, the counters.
+
+Served by the parent, on loopback by default. Read-only: nothing here changes anything.
+"""
+
+import secrets
+import time
+from collections.abc import Callable
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from routing.config import ProxyConfig
+from routing.fleet import Fleet
+from routing.stats import empty
+
+
+def application(fleet: Fleet, config: Callable[[], ProxyConfig]) -> Starlette:
+    """`config` gives the configuration in force."""
+    instance = secrets.token_hex(8)
+
+    async def healthz(_: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    async def readyz(_: Request) -> Response:
+        """200 once every worker accepts connections and knows flags."""
+        waiting = [
+            f"worker {member.id}: {'no flags yet' if member.accepting else 'not accepting'}"
+            for member in fleet.members
+            if not member.accepting or member.flags == "none"
+        ]
+        if waiting:
+            return JSONResponse({"status": "starting", "waiting": waiting}, 503)
+        return JSONResponse({"status": "ok"})
+
+    async def routes(_: Request) -> Response:
+        now = config()
+        return JSONResponse(
+            {
+                "migration": now.migration,
+                "edge": list(fleet.edge),
+                "gateway": list(fleet.gateway),
+                **now.model_dump(mode="json", include={"monolith", "services", "capabilities"}),
+            }
+        )
+
+    async def stats(_: Request) -> Response:
+        """Cumulative since this proxy's start, which `instance` names."""
+        cells = fleet.cells()
+        routed = [cell for cell in cells if cell["capability"] is not None]
+        rest = [cell for cell in cells if cell["capability"] is None]
+        return JSONResponse(
+            {
+                "instance": instance,
+                "at": time.time(),
+                "workers": [
+                    {
+                        "id": member.id,
+                        "pid": member.pid,
+                        "flags": member.flags,
+                        "connections": member.report.get("connections", 0),
+                    }
+                    for member in fleet.members
+                ],
+                "cells": routed,
+                "unrouted": rest[0] if rest else empty(None, None, "old"),
+            }
+        )
+
+    return Starlette(
+        routes=[
+            Route("/healthz", healthz),
+            Route("/readyz", readyz),
+            Route("/routes", routes),
+            Route("/stats", stats),
+        ]
+    )

@@ -1,0 +1,414 @@
+"""One client connection: reads requests, writes answers, one after another.
+
+A request is not read before the one in front of it has been answered, so pipelined requests are
+answered in order. Bodies are passed on as they come; either side's pace holds the other one back.
+"""
+
+import asyncio
+import re
+from email.utils import formatdate
+from typing import TYPE_CHECKING, cast
+
+from routing.chunked import ChunkedBody
+from routing.context import set_cookie
+from routing.errors import BadMessage
+from routing.exchange import MAX_PENDING, Exchange
+from routing.message import (
+    CHUNKED,
+    MAX_FIELDS,
+    MAX_HEAD,
+    MAX_LINE,
+    UNTIL_CLOSE,
+    RequestHead,
+    ResponseHead,
+)
+from routing.problems import problem
+
+if TYPE_CHECKING:
+    from routing.proxy import Proxy
+
+LINGER_SECONDS = 2.0
+"""How long a closing connection still reads, so that the last answer is not lost by a reset."""
+
+_NEVER = float("inf")
+_IDLE, _IN_HEAD, _BUSY, _TUNNEL, _LINGER, _CLOSED = range(6)
+_CODING_LINE = re.compile(rb"(?im)^transfer-encoding:[^\r]*+\r\n")
+_VIA = b"Via: 1.1 migrator\r\n"
+
+
+class ClientConnection(asyncio.Protocol):
+    """`edge`: a connection of the edge listener, otherwise of the gateway."""
+
+    __slots__ = (
+        "_at_end",
+        "_body_left",
+        "_buffer",
+        "_chunks",
+        "_closes",
+        "_edge",
+        "_exchange",
+        "_forwarded",
+        "_head",
+        "_host",
+        "_lane",
+        "_minted",
+        "_mode",
+        "_peer",
+        "_proxy",
+        "_transport",
+        "_upstream_eof",
+        "deadline",
+        "request_complete",
+        "wants_payload",
+        "writing_paused",
+    )
+
+    _transport: asyncio.Transport
+    _head: RequestHead
+
+    def __init__(self, proxy: "Proxy", *, edge: bool) -> None:
+        self._proxy = proxy
+        self._edge = edge
+        self._exchange = Exchange(self, proxy.loop)
+        self._mode = _IDLE
+        self._buffer = b""
+        self._peer = b""
+        self._host = b"\r"
+        self._forwarded = b""
+        self._lane = proxy.routing.unrouted
+        self._minted = b""
+        self._closes = False
+        self._at_end = False
+        self._upstream_eof = False
+        self._body_left = 0
+        self._chunks: ChunkedBody | None = None
+        self.request_complete = True
+        self.wants_payload = False
+        self.writing_paused = False
+        self.deadline = proxy.now + proxy.routing.timeouts.idle
+
+    # Called by the event loop.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        peer = transport.get_extra_info("peername")
+        self._peer = peer[0].encode() if peer else b"unknown"
+        self._proxy.clients.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        mode = self._mode
+        if mode == _IDLE:
+            self._read_head(data)
+        elif mode == _BUSY:
+            if self.request_complete:
+                self._hold(data)
+            else:
+                self._read_body(data)
+        elif mode == _IN_HEAD:
+            self._read_more_head(data)
+        elif mode == _TUNNEL:
+            self._exchange.send(data)
+
+    def eof_received(self) -> bool:
+        self._at_end = True
+        if self._mode == _TUNNEL:
+            self._exchange.send_eof()
+            return not self._upstream_eof
+        return self._mode == _BUSY and self.request_complete
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._mode = _CLOSED
+        self.deadline = _NEVER
+        self._proxy.clients.discard(self)
+        self._exchange.cancel()
+
+    def pause_writing(self) -> None:
+        self.writing_paused = True
+        self._exchange.pause_answer()
+
+    def resume_writing(self) -> None:
+        self.writing_paused = False
+        if self._mode == _BUSY:
+            self.expect_progress(self._proxy.routing.timeouts.stall)
+        self._exchange.resume_answer()
+
+    # Called by the proxy.
+
+    def late(self) -> None:
+        """The deadline has passed."""
+        if self._mode == _BUSY:
+            if self.request_complete or not self._transport.is_reading():
+                self._exchange.late()
+            else:
+                self._exchange.cancel()
+                self._refuse(408, None)
+        elif self._mode == _IN_HEAD:
+            self._refuse(408, None)
+        elif self._mode == _LINGER:
+            self._transport.abort()
+        else:
+            self._transport.close()
+
+    def drain(self) -> None:
+        """Close when the request in flight is answered; at once if there is none."""
+        if self._mode == _IDLE:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Cut the connection: the client sees that the answer is not complete."""
+        self._transport.abort()
+
+    # Reading requests.
+
+    def _read_more_head(self, data: bytes) -> None:
+        joined = self._buffer + data
+        if b"\n" not in data and len(joined) <= MAX_HEAD:
+            # Nothing new can be known, unless the first line has become too long. Matching the
+            # whole head for each byte of a slow one would cost quadratic time.
+            if len(joined) <= MAX_LINE or b"\n" in self._buffer:
+                self._buffer = joined
+                return
+        elif joined.count(b"\n") > MAX_FIELDS + 2 and b"\r\n\r\n" not in joined:
+            self._refuse(431, f"The request has more than {MAX_FIELDS} fields.")
+            return
+        self._buffer = b""
+        self._read_head(joined)
+
+    def _read_head(self, data: bytes) -> None:
+        try:
+            head = self._proxy.routing.reader.read(data)
+        except BadMessage as exc:
+            if data.startswith(b"\r\n"):
+                # RFC 9112, 2.2: an empty line before a request is ignored.
+                self._read_head(data[2:])
+                return
+            self._refuse(exc.status, f"Not accepted: {exc}.")
+            return
+        if head is None:
+            if data and self._mode == _IDLE:
+                self._mode = _IN_HEAD
+                self.expect_progress(self._proxy.routing.timeouts.header)
+            self._buffer = data
+            return
+        self._begin(head, data)
+
+    def _begin(self, head: RequestHead, data: bytes) -> None:
+        proxy = self._proxy
+        routing = proxy.routing
+        evaluator = proxy.evaluator
+        if self._edge:
+            identity, self._minted = routing.contexts.at_edge(head.fields)
+        else:
+            identity = routing.contexts.at_gateway(head.fields)
+        known = evaluator.known(identity, routing.contexts.build)
+        route = routing.table.match(head.method, head.path)
+        if route is None:
+            evaluation = None
+            lane = routing.unrouted
+        else:
+            evaluation = evaluator.evaluate(route.flag, known)
+            lane = routing.lane(route, head.method, evaluation.stage)
+        self._lane = lane
+        self._head = head
+        self._mode = _BUSY
+        self._closes = not head.keep_alive
+        self.wants_payload = head.minor == 0
+        self.request_complete = head.body == 0
+        out = b"".join(
+            (
+                head.forward,
+                self._forwarded_lines(head),
+                b"X-Migrator-Context: ",
+                known.header,
+                b"\r\n",
+                lane.stage_line,
+                b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n" if head.websocket else b"\r\n",
+            )
+        )
+        self._exchange.begin(
+            lane,
+            evaluation,
+            routing.timeouts,
+            head.method,
+            out,
+            has_body=head.body != 0,
+            websocket=head.websocket,
+        )
+        rest = data[head.end :]
+        if head.body == 0:
+            if rest:
+                self._hold(rest)
+            return
+        self._body_left = head.body
+        self._chunks = ChunkedBody() if head.body == CHUNKED else None
+        if rest:
+            self._read_body(rest)
+
+    def _read_body(self, data: bytes) -> None:
+        if self._chunks is None:
+            end = min(self._body_left, len(data))
+            self._body_left -= end
+            self.request_complete = not self._body_left
+        else:
+            try:
+                end = self._chunks.feed(data)
+            except BadMessage as exc:
+                self._exchange.cancel()
+                self._refuse(exc.status, f"Not accepted: {exc}.")
+                return
+            self.request_complete = self._chunks.done
+        timeouts = self._proxy.routing.timeouts
+        if self.deadline != _NEVER:
+            self.expect_progress(timeouts.response if self.request_complete else timeouts.stall)
+        if end == len(data):
+            self._exchange.send(data)
+            return
+        self._exchange.send(data[:end])
+        self._hold(data[end:])
+
+    def _hold(self, data: bytes) -> None:
+        """Keep pipelined bytes until the request before them is answered."""
+        self._buffer += data
+        if len(self._buffer) > MAX_PENDING:
+            self._transport.pause_reading()
+
+    def _forwarded_lines(self, head: RequestHead) -> bytes:
+        fields = head.fields
+        before = fields.get(b"x-forwarded-for")
+        if self._edge and before is None:
+            if head.host != self._host:
+                self._host = head.host
+                self._forwarded = self._forwarded_block(self._peer, b"http", head.host)
+            return self._forwarded
+        # What other proxies on the way said is kept at the gateway, where only services call.
+        scheme, host = b"http", head.host
+        if not self._edge:
+            scheme = fields.get(b"x-forwarded-proto", scheme)
+            host = fields.get(b"x-forwarded-host", host)
+        chain = self._peer if before is None else before + b", " + self._peer
+        return self._forwarded_block(chain, scheme, host)
+
+    @staticmethod
+    def _forwarded_block(chain: bytes, scheme: bytes, host: bytes) -> bytes:
+        return b"X-Forwarded-For: %b\r\nX-Forwarded-Proto: %b\r\nX-Forwarded-Host: %b\r\n%b" % (
+            chain,
+            scheme,
+            host,
+            _VIA,
+        )
+
+    # Called by the exchange.
+
+    def interim(self, head: ResponseHead) -> None:
+        if self._head.minor:
+            self._write(head.forward + b"\r\n")
+
+    def answer(self, head: ResponseHead, body: bytes, *, complete: bool) -> None:
+        forward = head.forward
+        if head.body == UNTIL_CLOSE or self._proxy.draining or not self.request_complete:
+            self._closes = True
+        if self.wants_payload and head.body == CHUNKED:
+            forward = _CODING_LINE.sub(b"", forward)
+            self._closes = True
+        self._write(b"".join((forward, _VIA, self._extra_lines(), b"\r\n", body)))
+        if complete:
+            self._finish()
+
+    def body(self, data: bytes, *, complete: bool) -> None:
+        self._write(data)
+        if complete:
+            self._finish()
+
+    def tunnel(self, head: ResponseHead, data: bytes) -> None:
+        self._mode = _TUNNEL
+        lines = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
+        self._write(b"".join((head.forward, _VIA, self._decision_lines(), lines, b"\r\n", data)))
+        held, self._buffer = self._buffer, b""
+        self._transport.resume_reading()
+        if held:
+            self._exchange.send(held)
+
+    def tunnel_data(self, data: bytes) -> None:
+        self._write(data)
+
+    def tunnel_eof(self) -> bool:
+        self._upstream_eof = True
+        if self._at_end or self._transport.is_closing():
+            self._transport.close()
+            return False
+        self._transport.write_eof()
+        return True
+
+    def fail(self, status: int) -> None:
+        """No origin has answered."""
+        self._closes = self._closes or self._proxy.draining or not self.request_complete
+        content = self._head.method != b"HEAD"
+        self._write(
+            problem(status, None, formatdate(usegmt=True), self._extra_lines(), body=content)
+        )
+        self._finish()
+
+    def pause_reading(self) -> None:
+        self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def expect_progress(self, seconds: float | None) -> None:
+        """Set the deadline; None: whoever calls has a time-out of its own."""
+        self.deadline = _NEVER if seconds is None else self._proxy.now + seconds
+
+    # Writing answers.
+
+    def _write(self, data: bytes) -> None:
+        if not self._transport.is_closing():
+            self._transport.write(data)
+
+    def _extra_lines(self) -> bytes:
+        lines = self._decision_lines()
+        if self._closes:
+            lines += b"Connection: close\r\n"
+        elif self._head.minor == 0:
+            lines += b"Connection: keep-alive\r\n"
+        return lines
+
+    def _decision_lines(self) -> bytes:
+        lines = b""
+        if self._minted:
+            lines = set_cookie(self._minted)
+        if self._proxy.routing.expose:
+            exchange = self._exchange
+            lines += self._lane.decision_line(exchange.evaluation, fell_back=exchange.fell_back)
+        return lines
+
+    def _finish(self) -> None:
+        """The answer is complete: take the next request, or close."""
+        if self._transport.is_closing():
+            return
+        if not self.request_complete:
+            self._linger()
+        elif self._closes or self._at_end:
+            self._mode = _LINGER
+            self._transport.close()
+        else:
+            self._mode = _IDLE
+            self.expect_progress(self._proxy.routing.timeouts.idle)
+            if self._buffer:
+                data, self._buffer = self._buffer, b""
+                self._transport.resume_reading()
+                self._read_head(data)
+
+    def _refuse(self, status: int, detail: str | None) -> None:
+        """Answer bytes that are not acceptable; what follows them cannot be trusted."""
+        close = b"Connection: close\r\n"
+        self._write(problem(status, detail, formatdate(usegmt=True), close, body=True))
+        self._linger()
+
+    def _linger(self) -> None:
+        self._mode = _LINGER
+        self._buffer = b""
+        self.expect_progress(LINGER_SECONDS)
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
+            self._transport.write_eof()

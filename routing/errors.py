@@ -1,0 +1,25 @@
+"""Errors that routing raises on purpose, named by what the catcher does next."""
+
+
+class RoutingError(Exception):
+    """Root of everything routing raises on purpose. `hint` says what a person can do."""
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class InvalidConfig(RoutingError):
+    """The configuration document is wrong; trying again unchanged cannot help."""
+
+
+class CannotStart(RoutingError):
+    """A port, the SDK key or the state folder cannot be used; a person must act."""
+
+
+class BadMessage(RoutingError):
+    """The peer's bytes are not acceptable HTTP/1.1; `status` is what a client is answered."""
+
+    def __init__(self, status: int, why: str) -> None:
+        super().__init__(why)
+        self.status = status

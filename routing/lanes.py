@@ -1,0 +1,84 @@
+"""Everything about routing that does not depend on the request, prepared when the rules change."""
+
+from collections.abc import Callable
+
+from routing.config import ProxyConfig
+from routing.context import ContextReader
+from routing.decision import Decision, Evaluation, decide
+from routing.message import RequestReader
+from routing.pool import Endpoint
+from routing.stages import Access, Side, Stage, access_of
+from routing.stats import Cell, Stats
+from routing.table import Route, RouteTable
+
+
+class Lane:
+    """The prepared answer for one route, access and stage."""
+
+    __slots__ = ("_label", "cell", "endpoint", "fallback", "repeat_writes", "stage_line")
+
+    def __init__(
+        self, decision: Decision, endpoint: Endpoint, fallback: Endpoint | None, cell: Cell
+    ) -> None:
+        self.endpoint = endpoint
+        self.fallback = fallback
+        """The monolith, when it is not asked in the first place."""
+        self.cell = cell
+        self.repeat_writes = decision.repeat_writes
+        if decision.stage is None:
+            self.stage_line = b""
+            self._label = f"capability=; origin={decision.origin}"
+        else:
+            stage = f"{decision.capability}={decision.stage}"
+            self.stage_line = f"X-Migrator-Stage: {stage}\r\n".encode()
+            self._label = (
+                f"capability={decision.capability}; stage={decision.stage}; "
+                f"origin={decision.origin}"
+            )
+
+    def decision_line(self, evaluation: Evaluation | None, *, fell_back: bool) -> bytes:
+        """The response line that shows the decision."""
+        parts = [self._label]
+        if evaluation is not None:
+            version = "" if evaluation.version is None else evaluation.version
+            parts.append(f"reason={evaluation.reason}; version={version}")
+        if fell_back:
+            parts.append("fallback=old")
+        return f"X-Migrator-Decision: {'; '.join(parts)}\r\n".encode()
+
+
+class Routing:
+    """One configuration, ready to route. Raises InvalidConfig."""
+
+    def __init__(
+        self, config: ProxyConfig, stats: Stats, endpoint: Callable[[str], Endpoint]
+    ) -> None:
+        self.table = RouteTable(config.capabilities)
+        self.contexts = ContextReader(config.context)
+        self.reader = RequestReader(self.contexts.wanted)
+        self.expose = config.expose_decision
+        self.timeouts = config.timeouts
+        monolith = endpoint(config.monolith)
+        services = {name: endpoint(url) for name, url in config.services.items()}
+
+        def lane(route: Route | None, access: Access, stage: Stage) -> Lane:
+            decision = decide(route, access, stage)
+            new = route is not None and decision.origin is Side.NEW
+            return Lane(
+                decision,
+                services[route.service] if route is not None and new else monolith,
+                monolith if new else None,
+                stats.cell((decision.capability, decision.stage, decision.origin)),
+            )
+
+        self.unrouted = lane(None, Access.READ, Stage.OFF)
+        self._lanes: dict[Route, dict[Access, dict[Stage, Lane]]] = {
+            route: {
+                access: {stage: lane(route, access, stage) for stage in Stage} for access in Access
+            }
+            for route in self.table.routes
+        }
+
+    def lane(self, route: Route, method: bytes, stage: Stage) -> Lane:
+        """The prepared answer."""
+        return self._lanes[route][access_of(method, route.access)][stage]

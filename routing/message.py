@@ -1,0 +1,364 @@
+"""The rules of RFC 9112 for message heads: what is accepted, and what is forwarded.
+
+Pure. One possessive regular expression *is* the strict grammar of a whole head: what it does not
+match is refused, never repaired. After the match only the fields that matter are looked at; the
+rest of the block is forwarded as it came. Adding our own fields is the caller's job.
+
+Framing that two parsers could read differently is refused (RFC 9112, 6.1 and 11.2): any
+Transfer-Encoding but a single `chunked`, Transfer-Encoding beside Content-Length, a repeated
+Content-Length or Host, Transfer-Encoding in HTTP/1.0, bare line feeds, folded lines, spaces before
+a colon.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Protocol
+
+from routing.errors import BadMessage
+
+MAX_LINE = 8 * 1024
+MAX_HEAD = 64 * 1024
+MAX_FIELDS = 100
+
+CHUNKED = -1
+UNTIL_CLOSE = -2
+
+_TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]"
+_TEXT = rb"[\t\x20-\x7e\x80-\xff]"
+_FIELDS = rb"(?:%b++:%b*+\r\n)*+\r\n" % (_TOKEN, _TEXT)
+
+match_request = re.compile(
+    rb"(%b++) ([\x21\x22\x24-\x7e]++) HTTP/1\.([01])\r\n%b" % (_TOKEN, _FIELDS)
+).match
+match_response = re.compile(
+    rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: (%b*+))?\r\n%b" % (_TEXT, _FIELDS)
+).match
+
+_BARE_LF = re.compile(rb"(?<!\r)\n").search
+_OTHER_VERSION = re.compile(
+    rb"%b++ [\x21-\x7e]++ HTTP/(?!1\.[01]\r)[0-9]\.[0-9]\r\n" % _TOKEN
+).match
+_HOST = re.compile(
+    rb"(?:\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+)(?::[0-9]{0,5})?"
+).fullmatch
+_ABSOLUTE = re.compile(rb"(?i:https?)://([^/?@]+)([/?].*)?").fullmatch
+_LENGTH = re.compile(rb"[0-9]{1,15}").fullmatch
+
+_HOP_BY_HOP = (b"connection", b"keep-alive", b"proxy-connection", b"te", b"upgrade")
+_REPLACED = (b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host")
+_OURS = b"x-migrator-"
+_NEVER_LISTED = frozenset({b"host", b"content-length", b"transfer-encoding"})
+"""Connection may not name these: a peer that removed them would change the message's meaning."""
+
+
+class RequestHead:
+    """One accepted request head. Bytes are as they came unless said otherwise."""
+
+    __slots__ = (
+        "body",
+        "end",
+        "expects_continue",
+        "fields",
+        "forward",
+        "host",
+        "keep_alive",
+        "method",
+        "minor",
+        "path",
+        "websocket",
+    )
+
+    def __init__(
+        self,
+        method: bytes,
+        path: bytes,
+        minor: int,
+        host: bytes,
+        body: int,
+        keep_alive: bool,
+        websocket: bool,
+        fields: dict[bytes, bytes],
+        forward: bytes,
+        end: int,
+    ) -> None:
+        self.method = method
+        self.path = path
+        """Without the query."""
+        self.minor = minor
+        self.host = host
+        self.body = body
+        """Length in bytes, or CHUNKED."""
+        self.keep_alive = keep_alive
+        self.websocket = websocket
+        self.fields = fields
+        """The looked-at fields by lower-case name; repeated ones are joined."""
+        self.expects_continue = fields.get(b"expect", b"").lower() == b"100-continue"
+        self.forward = forward
+        """Request line and fields for the origin, each line ended, without the empty line."""
+        self.end = end
+        """Where the body begins."""
+
+
+class ResponseHead:
+    """One accepted response head."""
+
+    __slots__ = ("body", "end", "forward", "keep_alive", "status", "websocket")
+
+    def __init__(
+        self, status: int, body: int, keep_alive: bool, websocket: bool, forward: bytes, end: int
+    ) -> None:
+        self.status = status
+        self.body = body
+        """Length in bytes, CHUNKED or UNTIL_CLOSE."""
+        self.keep_alive = keep_alive
+        self.websocket = websocket
+        self.forward = forward
+        """Status line and fields for the client, each line ended, without the empty line."""
+        self.end = end
+
+
+class RequestReader:
+    """Reads request heads. `wanted`: names of further fields to look at (for the context)."""
+
+    def __init__(self, wanted: Iterable[str] = ()) -> None:
+        names = {
+            *_HOP_BY_HOP,
+            *_REPLACED,
+            b"host",
+            b"content-length",
+            b"transfer-encoding",
+            b"expect",
+            b"cookie",
+            *(name.lower().encode() for name in wanted),
+        }
+        self._scan = _scanner(names)
+
+    def read(self, data: bytes) -> RequestHead | None:
+        """The head that `data` begins with; None: more bytes are needed.
+
+        Raises BadMessage with status 400, 414, 431, 501 or 505.
+        """
+        match = match_request(data)
+        if match is None:
+            _explain_request(data)
+            return None
+        end = match.end()
+        line_end = match.end(3)
+        _check_limits(data, line_end, end)
+        fields: dict[bytes, bytes] = {}
+        pieces: list[bytes] | None = None
+        position = 0
+        for found in self._scan(data, line_end, end):
+            name = found[1].lower()
+            value = found[2].rstrip(b" \t")
+            if name in fields:
+                value = fields[name] + (b"; " if name == b"cookie" else b", ") + value
+            fields[name] = value
+            if name in _DROPPED_REQUEST or name.startswith(_OURS):
+                if pieces is None:
+                    pieces = []
+                pieces.append(data[position : found.start() + 1])
+                position = found.end() + 2
+        method = match[1]
+        target = match[2]
+        minor = 1 if match[3] == b"1" else 0
+        body = _request_framing(fields, minor)
+        host = fields.get(b"host")
+        if host is None:
+            if minor == 1:
+                raise BadMessage(400, "Host is missing")
+            host = b""
+        elif host and _HOST(host) is None:
+            raise BadMessage(400, "Host is not valid or repeated")
+        if pieces is None:
+            forward = data[: end - 2]
+        else:
+            pieces.append(data[position : end - 2])
+            forward = b"".join(pieces)
+        if target[0] != 0x2F or not minor:
+            target, host, forward = _rewrite(method, target, fields.get(b"host"), forward)
+        keep_alive = minor == 1
+        websocket = False
+        if b"connection" in fields:
+            options, forward = _connection(fields[b"connection"], forward)
+            keep_alive = b"close" not in options and (minor == 1 or b"keep-alive" in options)
+            websocket = (
+                b"upgrade" in options
+                and fields.get(b"upgrade", b"").lower() == b"websocket"
+                and method == b"GET"
+                and minor == 1
+                and body == 0
+            )
+        path = target.partition(b"?")[0]
+        return RequestHead(
+            method, path, minor, host, body, keep_alive, websocket, fields, forward, end
+        )
+
+
+class ResponseReader:
+    """Reads response heads."""
+
+    def __init__(self) -> None:
+        self._scan = _scanner({*_HOP_BY_HOP, b"content-length", b"transfer-encoding"})
+
+    def read(self, data: bytes, method: bytes) -> ResponseHead | None:
+        """The head that `data` begins with, as the answer to a `method` request; None: more bytes
+        are needed. Raises BadMessage (status 502)."""
+        match = match_response(data)
+        if match is None:
+            if b"\r\n\r\n" in data or _BARE_LF(data) or len(data) > MAX_HEAD:
+                raise BadMessage(502, "the origin's answer is not HTTP/1.1")
+            return None
+        end = match.end()
+        if end > MAX_HEAD:
+            raise BadMessage(502, "the origin's response head is too large")
+        line_end = match.end(3) if match[3] is not None else match.end(2)
+        fields: dict[bytes, bytes] = {}
+        pieces: list[bytes] = []
+        position = 0
+        if match[3] is None or match[1] == b"0":
+            pieces.append(b"HTTP/1.1 %b %b" % (match[2], match[3] or b""))
+            position = line_end
+        for found in self._scan(data, line_end, end):
+            name = found[1].lower()
+            value = found[2].rstrip(b" \t")
+            fields[name] = fields[name] + b", " + value if name in fields else value
+            if name in _DROPPED_RESPONSE or name.startswith(_OURS):
+                pieces.append(data[position : found.start() + 1])
+                position = found.end() + 2
+        status = int(match[2])
+        keep_alive = match[1] == b"1"
+        body = _response_framing(fields, status, method, keep_alive)
+        pieces.append(data[position : end - 2])
+        forward = b"".join(pieces)
+        websocket = False
+        if b"connection" in fields:
+            options, forward = _connection(fields[b"connection"], forward)
+            keep_alive = keep_alive and b"close" not in options
+            upgrade = fields.get(b"upgrade", b"").lower()
+            websocket = b"upgrade" in options and upgrade == b"websocket"
+        return ResponseHead(status, body, keep_alive, websocket, forward, end)
+
+
+_DROPPED_REQUEST = frozenset((*_HOP_BY_HOP, *_REPLACED))
+_DROPPED_RESPONSE = frozenset(_HOP_BY_HOP)
+
+
+def _scanner(names: Iterable[bytes]) -> "_Scan":
+    """Finds the named fields of a matched head; group 1 is the name, group 2 the value."""
+    alternatives = b"|".join(sorted(map(re.escape, names)))
+    return re.compile(
+        rb"(?i)\n(%b|%b%b*+):[ \t]*+([^\r]*+)" % (alternatives, re.escape(_OURS), _TOKEN)
+    ).finditer
+
+
+class _Scan(Protocol):
+    """Type of `Pattern.finditer` with positions."""
+
+    def __call__(self, data: bytes, start: int, end: int, /) -> Iterable[re.Match[bytes]]: ...
+
+
+def _check_limits(data: bytes, line_end: int, end: int) -> None:
+    if line_end > MAX_LINE:
+        raise BadMessage(414, f"the request line is longer than {MAX_LINE} bytes")
+    if end > MAX_HEAD:
+        raise BadMessage(431, f"the request head is longer than {MAX_HEAD} bytes")
+    if data.count(b"\n", line_end, end) > MAX_FIELDS + 2:
+        raise BadMessage(431, f"the request has more than {MAX_FIELDS} fields")
+
+
+def _explain_request(data: bytes) -> None:
+    """Raise what is wrong with a head that did not match; return if it is only incomplete."""
+    line_end = data.find(b"\r\n")
+    if (line_end if line_end >= 0 else len(data)) > MAX_LINE:
+        raise BadMessage(414, f"the request line is longer than {MAX_LINE} bytes")
+    if _OTHER_VERSION(data):
+        raise BadMessage(505, "only HTTP/1.1 and HTTP/1.0 are spoken here")
+    if _BARE_LF(data):
+        raise BadMessage(400, "a line ends without a carriage return")
+    if b"\r\n\r\n" in data or b"\x00" in data or (line_end >= 0 and _bad_line(data)):
+        raise BadMessage(400, "the request head does not follow RFC 9112")
+    if len(data) > MAX_HEAD:
+        raise BadMessage(431, f"the request head is longer than {MAX_HEAD} bytes")
+
+
+_LINE_ONLY = re.compile(rb"%b++ [\x21\x22\x24-\x7e]++ HTTP/1\.[01]\r\n" % _TOKEN).match
+
+
+def _bad_line(data: bytes) -> bool:
+    return _LINE_ONLY(data) is None
+
+
+def _request_framing(fields: dict[bytes, bytes], minor: int) -> int:
+    """Body length of a request (RFC 9112, 6.3)."""
+    length = fields.get(b"content-length")
+    coding = fields.get(b"transfer-encoding")
+    if coding is not None:
+        if length is not None:
+            raise BadMessage(400, "Transfer-Encoding and Content-Length exclude each other")
+        if minor == 0:
+            raise BadMessage(400, "HTTP/1.0 has no Transfer-Encoding")
+        if coding.lower() != b"chunked":
+            raise BadMessage(501, "the only transfer coding understood is chunked")
+        return CHUNKED
+    if length is None:
+        return 0
+    if _LENGTH(length) is None:
+        raise BadMessage(400, "Content-Length is not one number")
+    return int(length)
+
+
+def _response_framing(fields: dict[bytes, bytes], status: int, method: bytes, modern: bool) -> int:
+    """Body length of a response (RFC 9112, 6.3)."""
+    length = fields.get(b"content-length")
+    coding = fields.get(b"transfer-encoding")
+    if coding is not None and (length is not None or not modern or coding.lower() != b"chunked"):
+        raise BadMessage(502, "the origin's framing is ambiguous")
+    if length is not None and _LENGTH(length) is None:
+        raise BadMessage(502, "the origin's Content-Length is not one number")
+    if method == b"HEAD" or status < 200 or status in (204, 304):
+        return 0
+    if coding is not None:
+        return CHUNKED
+    return UNTIL_CLOSE if length is None else int(length)
+
+
+def _connection(value: bytes, forward: bytes) -> tuple[frozenset[bytes], bytes]:
+    """Connection's options, and the block without the fields that it names (RFC 9110, 7.6.1)."""
+    options = frozenset(option.strip(b" \t") for option in value.lower().split(b","))
+    named = options - _KNOWN_OPTIONS
+    if not named:
+        return options, forward
+    if named & _NEVER_LISTED:
+        raise BadMessage(400, "Connection names a field that belongs to the message")
+    pattern = rb"(?i)(?<=\n)(?:%b):[^\r]*+\r\n" % b"|".join(map(re.escape, named))
+    return options, re.sub(pattern, b"", forward)
+
+
+_KNOWN_OPTIONS = frozenset((b"", b"close", *_HOP_BY_HOP))
+
+
+def _rewrite(
+    method: bytes, target: bytes, host: bytes | None, forward: bytes
+) -> tuple[bytes, bytes, bytes]:
+    """Target, host and block for what is not a plain HTTP/1.1 origin-form request."""
+    if method == b"CONNECT":
+        raise BadMessage(501, "CONNECT is not offered")
+    rest = forward[forward.index(b"\r\n") + 2 :]
+    if target == b"*":
+        if method != b"OPTIONS":
+            raise BadMessage(400, "the target * is for OPTIONS only")
+        rest = rest if host is not None else b"Host: \r\n" + rest
+    elif target[0] != 0x2F:
+        absolute = _ABSOLUTE(target)
+        if absolute is None or _HOST(absolute[1]) is None:
+            raise BadMessage(400, "the request target is not valid")
+        host = absolute[1]
+        target = absolute[2] or b"/"
+        if target.startswith(b"?"):
+            target = b"/" + target
+        # RFC 9112, 3.2.2: the target's host replaces what Host said.
+        rest = b"Host: " + host + b"\r\n" + re.sub(rb"(?im)^host:[^\r]*+\r\n", b"", rest)
+    elif host is None:
+        rest = b"Host: \r\n" + rest
+    return target, host or b"", b"%b %b HTTP/1.1\r\n%b" % (method, target, rest)

@@ -1,0 +1,194 @@
+"""The proxy's parent process: checks the set-up, runs the workers, serves the admin address.
+
+Handles no request of users. When it is killed its workers serve on; a new one takes over.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import httpx
+import uvicorn
+
+from routing.admin import application
+from routing.config import ProxyConfig, parse_config
+from routing.errors import CannotStart, InvalidConfig
+from routing.fleet import Fleet
+from routing.table import RouteTable
+
+LOOK_EVERY: Final = 1.0
+"""Seconds between two looks whether the configuration file has changed."""
+LAUNCHDARKLY: Final = tuple(
+    f"LAUNCHDARKLY_{name}" for name in ("SDK_KEY", "BASE_URI", "STREAM_URI", "EVENTS_URI")
+)
+"""Environment variables that the workers' SDK clients are made from."""
+
+logger = logging.getLogger("routing.server")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSettings:
+    config: Path
+    """The configuration document (JSON, see `routing.config`)."""
+    state: Path
+    """Folder for the last known flags."""
+    admin_host: str = "127.0.0.1"
+    admin_port: int = 0
+    """0 takes a free one."""
+
+
+def serve(settings: ServerSettings) -> int:
+    """Serve until SIGTERM or SIGINT; the exit code. Raises InvalidConfig, CannotStart."""
+    import uvloop
+
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    uvloop.run(_Parent(settings).run())
+    return 0
+
+
+class _Parent:
+    def __init__(self, settings: ServerSettings) -> None:
+        self._settings = settings
+        self._config, self._changed_at = _load(settings.config)
+        _check_environment(os.environ)
+        _check_sdk_key(os.environ)
+        self._stop = asyncio.Event()
+        self._reload = asyncio.Event()
+
+    async def run(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        loop.add_signal_handler(signal.SIGHUP, self._reload.set)
+        with _admin_listener(self._settings) as listener:
+            fleet = Fleet(self._config, self._settings.state)
+            admin = _Admin(
+                uvicorn.Config(
+                    application(fleet, lambda: self._config),
+                    lifespan="off",
+                    log_level="warning",
+                    access_log=False,
+                    server_header=False,
+                    timeout_graceful_shutdown=1,
+                )
+            )
+            fleet.start()
+            serving = asyncio.create_task(admin.serve(sockets=[listener]))
+            watching = asyncio.create_task(self._watch(fleet))
+            logger.warning("proxy listens on %s:%d, gateway on %s:%d", *fleet.edge, *fleet.gateway)
+            try:
+                await self._stop.wait()
+            finally:
+                watching.cancel()
+                await fleet.stop()
+                admin.should_exit = True
+                await serving
+
+    async def _watch(self, fleet: Fleet) -> None:
+        """Take over a changed configuration file; a wrong one is refused as a whole."""
+        while True:
+            forced = True
+            try:
+                async with asyncio.timeout(LOOK_EVERY):
+                    await self._reload.wait()
+            except TimeoutError:
+                forced = False
+            self._reload.clear()
+            try:
+                if not forced and _modified(self._settings.config) == self._changed_at:
+                    continue
+                config, self._changed_at = _load(self._settings.config)
+                _same_listeners(self._config, config, self._settings.config)
+            except InvalidConfig as error:
+                self._changed_at = _modified(self._settings.config)
+                logger.error("config.refused %s", error)
+                continue
+            self._config = config
+            fleet.apply(config)
+            logger.warning("config.applied %s", self._settings.config)
+
+
+class _Admin(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """`serve` handles signals."""
+        yield
+
+
+def _load(path: Path) -> tuple[ProxyConfig, int]:
+    """The checked document and its time of change."""
+    modified = _modified(path)
+    try:
+        config = parse_config(path.read_text(), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidConfig(f"{path} cannot be read: {error}") from None
+    RouteTable(config.capabilities)
+    return config, modified
+
+
+def _modified(path: Path) -> int:
+    """Nanoseconds; 0 if there is no such file."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _same_listeners(before: ProxyConfig, after: ProxyConfig, place: Path) -> None:
+    for name in ("listen", "gateway", "workers"):
+        if getattr(before, name) != getattr(after, name):
+            raise InvalidConfig(f"{place}: {name} cannot change while the proxy runs")
+
+
+def _admin_listener(settings: ServerSettings) -> socket.socket:
+    host, port = settings.admin_host, settings.admin_port
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        raise CannotStart(
+            f"cannot listen on {host}:{port} (admin): {error.strerror}",
+            hint="choose another port, or stop the program that has it",
+        ) from None
+    return listener
+
+
+def _check_environment(environment: Mapping[str, str]) -> None:
+    missing = [name for name in LAUNCHDARKLY if not environment.get(name)]
+    if missing:
+        raise CannotStart(
+            f"the environment lacks {', '.join(missing)}",
+            hint="set them to the SDK key and the addresses of the flag server or of LaunchDarkly",
+        )
+
+
+def _check_sdk_key(environment: Mapping[str, str]) -> None:
+    """Raise CannotStart if the flag server refuses the key. If it does not answer, go on: the
+    last known flags are for that."""
+    key, origin = environment["LAUNCHDARKLY_SDK_KEY"], environment["LAUNCHDARKLY_BASE_URI"]
+    try:
+        with httpx.stream(
+            *("GET", f"{origin}/sdk/latest-all"),
+            headers={"Authorization": key},
+            timeout=2.0,
+            trust_env=False,
+        ) as answer:
+            status = answer.status_code
+    except httpx.HTTPError as error:
+        logger.warning("flags.unreachable %s: %s", origin, str(error) or type(error).__name__)
+        return
+    if status in (401, 403):
+        raise CannotStart(
+            f"{origin} refuses the SDK key that ends in ...{key[-4:]} (LAUNCHDARKLY_SDK_KEY)",
+            hint="use the SDK key of this project's environment",
+        )

@@ -1,0 +1,242 @@
+"""One connection to an origin: writes requests, reads responses, one exchange after another."""
+
+import asyncio
+from typing import TYPE_CHECKING, Protocol, cast
+
+from routing.chunked import ChunkedBody
+from routing.errors import BadMessage
+from routing.message import CHUNKED, UNTIL_CLOSE, ResponseHead, ResponseReader
+from routing.recovery import Failure
+
+if TYPE_CHECKING:
+    from routing.pool import Endpoint
+
+_READER = ResponseReader()
+_HEAD, _LENGTH, _CHUNKED, _UNTIL_CLOSE, _TUNNEL = range(5)
+
+
+class Listener(Protocol):
+    """The exchange that a connection serves. After `complete`, or after a failure, the connection
+    has let go of it."""
+
+    def on_interim(self, head: ResponseHead) -> None: ...
+
+    def on_answer(self, head: ResponseHead, body: bytes, *, complete: bool) -> None: ...
+
+    def on_body(self, data: bytes, *, complete: bool) -> None: ...
+
+    def on_tunnel(self, head: ResponseHead, data: bytes) -> None: ...
+
+    def on_tunnel_data(self, data: bytes) -> None: ...
+
+    def on_tunnel_eof(self) -> bool: ...
+
+    def on_failure(self, failure: Failure) -> None: ...
+
+    def on_broken(self) -> None: ...
+
+    def pause_request(self) -> None: ...
+
+    def resume_request(self) -> None: ...
+
+    @property
+    def request_sent(self) -> bool: ...
+
+    @property
+    def wants_payload(self) -> bool: ...
+
+
+class UpstreamConnection(asyncio.Protocol):
+    """Between exchanges (`_listener` None) any byte or end of the stream closes it."""
+
+    __slots__ = (
+        "_buffer",
+        "_chunks",
+        "_endpoint",
+        "_keep_alive",
+        "_listener",
+        "_method",
+        "_mode",
+        "_remaining",
+        "_reused",
+        "_transport",
+        "idle_since",
+    )
+
+    _transport: asyncio.Transport
+
+    def __init__(self, endpoint: "Endpoint") -> None:
+        self._endpoint = endpoint
+        self._listener: Listener | None = None
+        self._method = b""
+        self._mode = _HEAD
+        self._buffer = b""
+        self._remaining = 0
+        self._chunks = ChunkedBody()
+        self._keep_alive = False
+        self._reused = False
+        self.idle_since = 0.0
+
+    @property
+    def usable(self) -> bool:
+        return not self._transport.is_closing()
+
+    def start(self, listener: Listener, method: bytes, data: bytes) -> None:
+        """Send the beginning of a request."""
+        self._listener = listener
+        self._method = method
+        self._mode = _HEAD
+        self.write(data)
+
+    def write(self, data: bytes) -> None:
+        """Send more of the request; ignored once the origin is gone (`connection_lost` tells)."""
+        if not self._transport.is_closing():
+            self._transport.write(data)
+
+    def write_eof(self) -> None:
+        if not self._transport.is_closing():
+            self._transport.write_eof()
+
+    def pause_reading(self) -> None:
+        if not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def close(self) -> None:
+        """Let go of the exchange and close; what was written is still sent."""
+        self._listener = None
+        self._transport.close()
+
+    def abort(self) -> None:
+        """Let go of the exchange and cut the connection."""
+        self._listener = None
+        self._transport.abort()
+
+    # Called by the event loop.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        listener = self._listener
+        if listener is None:
+            self.abort()
+            return
+        mode = self._mode
+        try:
+            if mode == _HEAD:
+                self._take_head(listener, data)
+            elif mode == _LENGTH:
+                size = len(data)
+                if size > self._remaining:
+                    data = data[: self._remaining]
+                    self._keep_alive = False
+                self._remaining -= len(data)
+                self._pass_on(listener, data, complete=not self._remaining)
+            elif mode == _CHUNKED:
+                data, complete = self._take_chunks(listener, data)
+                self._pass_on(listener, data, complete=complete)
+            elif mode == _UNTIL_CLOSE:
+                listener.on_body(data, complete=False)
+            else:
+                listener.on_tunnel_data(data)
+        except BadMessage:
+            self.abort()
+            if mode == _HEAD:
+                listener.on_failure(Failure.GARBLED)
+            else:
+                listener.on_broken()
+
+    def eof_received(self) -> bool:
+        if self._mode == _TUNNEL and self._listener is not None:
+            return self._listener.on_tunnel_eof()
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        listener, self._listener = self._listener, None
+        if listener is None:
+            self._endpoint.forget(self)
+        elif self._mode == _HEAD:
+            stale = self._reused and not self._buffer
+            listener.on_failure(Failure.STALE if stale else Failure.RESET)
+        elif self._mode == _UNTIL_CLOSE and exc is None:
+            listener.on_body(b"", complete=True)
+        else:
+            listener.on_broken()
+
+    def pause_writing(self) -> None:
+        if self._listener is not None:
+            self._listener.pause_request()
+
+    def resume_writing(self) -> None:
+        if self._listener is not None:
+            self._listener.resume_request()
+
+    # Reading a response.
+
+    def _take_head(self, listener: Listener, data: bytes) -> None:
+        if self._buffer:
+            data = self._buffer + data
+            self._buffer = b""
+        while True:
+            head = _READER.read(data, self._method)
+            if head is None:
+                self._buffer = data
+                return
+            if head.status >= 200:
+                break
+            data = data[head.end :]
+            if head.status == 101:
+                self._mode = _TUNNEL
+                listener.on_tunnel(head, data)
+                return
+            listener.on_interim(head)
+            if not data:
+                return
+        body = data[head.end :]
+        self._keep_alive = head.keep_alive
+        complete = False
+        if head.body >= 0:
+            self._mode = _LENGTH
+            if len(body) > head.body:
+                body = body[: head.body]
+                self._keep_alive = False
+            self._remaining = head.body - len(body)
+            complete = not self._remaining
+        elif head.body == CHUNKED:
+            self._chunks = ChunkedBody()
+            body, complete = self._take_chunks(listener, body)
+            self._mode = _CHUNKED
+        elif head.body == UNTIL_CLOSE:
+            self._mode = _UNTIL_CLOSE
+            self._keep_alive = False
+        if complete:
+            self._release(listener)
+        listener.on_answer(head, body, complete=complete)
+
+    def _take_chunks(self, listener: Listener, data: bytes) -> tuple[bytes, bool]:
+        payload: list[bytes] | None = [] if listener.wants_payload else None
+        end = self._chunks.feed(data, 0, payload)
+        if end < len(data):
+            self._keep_alive = False
+        passed = data[:end] if payload is None else b"".join(payload)
+        return passed, self._chunks.done
+
+    def _pass_on(self, listener: Listener, data: bytes, *, complete: bool) -> None:
+        if complete:
+            self._release(listener)
+        listener.on_body(data, complete=complete)
+
+    def _release(self, listener: Listener) -> None:
+        """The response is complete: back into the pool if the request is complete, too."""
+        self._listener = None
+        if self._keep_alive and listener.request_sent and not self._transport.is_closing():
+            self._reused = True
+            self._mode = _HEAD
+            self._transport.resume_reading()
+            self._endpoint.give_back(self)
+        else:
+            self._transport.close()

@@ -1,0 +1,188 @@
+"""One worker process: proxies what its listeners accept, with a LaunchDarkly client of its own.
+
+`routing.server` starts it as `python -m routing.worker FD`, where FD is a stream socket for lines
+of JSON: orders in (`Start`, then new configurations and `stop`), reports out. The listening sockets
+are inherited, so that what has been accepted by the kernel survives this process. A worker whose
+parent is gone serves on for a while, because the parent's successor needs a moment, then drains.
+"""
+
+import asyncio
+import contextlib
+import gc
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from ldclient import LDClient
+from ldclient.config import Config
+from ldclient.interfaces import DataSourceState
+
+from routing.config import ProxyConfig
+from routing.errors import InvalidConfig
+from routing.evaluator import Evaluator
+from routing.flag_cache import RememberingStore
+from routing.proxy import Proxy
+
+MAX_LINE: Final = 16 * 1024 * 1024
+"""Bytes of one order or report."""
+REPORT_EVERY: Final = 0.25
+FIRST_FLAGS: Final = 5.0
+"""Seconds to wait for flags before serving without any: everything goes to the monolith."""
+NEWER_FLAGS: Final = 1.0
+"""The same while there are flags from disk."""
+ORPHAN: Final = 10.0
+"""Seconds a worker without a parent serves on."""
+BACKLOG: Final = 2048
+
+logger = logging.getLogger("routing.worker")
+
+
+class Worker:
+    """`run()` is its whole life."""
+
+    def __init__(
+        self,
+        start: Mapping[str, Any],
+        orders: asyncio.StreamReader,
+        reports: asyncio.StreamWriter,
+        environment: Mapping[str, str],
+    ) -> None:
+        self._orders = orders
+        self._reports = reports
+        self._loop = asyncio.get_running_loop()
+        self._flags_came = asyncio.Event()
+        self._stop = asyncio.Event()
+        self._accepting = False
+        self._listeners = [
+            socket.socket(fileno=start["edge"]),
+            socket.socket(fileno=start["gateway"]),
+        ]
+        key = environment["LAUNCHDARKLY_SDK_KEY"]
+        self._store = RememberingStore(
+            Path(start["state"]) / "flags.json",
+            key,
+            writes=start["id"] == 0,
+            on_change=lambda: self._loop.call_soon_threadsafe(self._changed),
+        )
+        self._store.load()
+        self._client = LDClient(
+            Config(
+                key,
+                base_uri=environment["LAUNCHDARKLY_BASE_URI"],
+                stream_uri=environment["LAUNCHDARKLY_STREAM_URI"],
+                events_uri=environment["LAUNCHDARKLY_EVENTS_URI"],
+                feature_store=self._store,
+                initial_reconnect_delay=0.2,
+                send_events=False,
+                diagnostic_opt_out=True,
+            ),
+            start_wait=0,
+        )
+        self._evaluator = Evaluator(self._client, self._store)
+        self._config = ProxyConfig.model_validate(start["config"])
+        self._proxy = Proxy(self._config, self._evaluator, self._loop)
+
+    async def run(self) -> None:
+        """Serve until told to stop, then drain."""
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            self._loop.add_signal_handler(number, self._stop.set)
+        following = asyncio.create_task(self._follow())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(NEWER_FLAGS if self._store.initialized else FIRST_FLAGS):
+                await self._flags_came.wait()
+        edge, gateway = self._listeners
+        servers = [
+            await self._loop.create_server(self._proxy.edge, sock=edge, backlog=BACKLOG),
+            await self._loop.create_server(self._proxy.gateway, sock=gateway, backlog=BACKLOG),
+        ]
+        self._accepting = True
+        # What lives now lives for good: the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+        reporting = asyncio.create_task(self._report())
+        await self._stop.wait()
+        for server in servers:
+            server.close()
+        self._accepting = False
+        await self._drain()
+        reporting.cancel()
+        following.cancel()
+        self._proxy.stop()
+        self._send()
+        await asyncio.to_thread(self._client.close)
+        with contextlib.suppress(OSError):
+            await self._reports.drain()
+
+    def _changed(self) -> None:
+        self._evaluator.clear()
+        self._flags_came.set()
+
+    async def _drain(self) -> None:
+        self._proxy.drain()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._config.timeouts.drain):
+                while self._proxy.clients:
+                    await asyncio.sleep(0.02)
+
+    async def _follow(self) -> None:
+        """Take orders until told to stop, or until some time after the parent is gone."""
+        while line := await self._orders.readline():
+            order = json.loads(line)
+            if order.get("stop"):
+                break
+            try:
+                self._config = ProxyConfig.model_validate(order["config"])
+                self._proxy.apply(self._config)
+            except InvalidConfig as exc:
+                logger.error("config.refused %s", exc)
+        else:
+            logger.warning("parent.gone serving on for %.0f s", ORPHAN)
+            await asyncio.sleep(ORPHAN)
+        self._stop.set()
+
+    async def _report(self) -> None:
+        while True:
+            self._send()
+            await asyncio.sleep(REPORT_EVERY)
+
+    def _send(self) -> None:
+        if self._reports.is_closing():
+            return
+        report = {
+            "accepting": self._accepting,
+            "flags": self._flags_state(),
+            "connections": len(self._proxy.clients),
+            "cells": self._proxy.stats.document(),
+        }
+        self._reports.write(json.dumps(report).encode() + b"\n")
+
+    def _flags_state(self) -> str:
+        if self._client.data_source_status_provider.status.state is DataSourceState.VALID:
+            return "streaming"
+        return "cached" if self._store.initialized else "none"
+
+
+async def serve(control: socket.socket) -> None:
+    """Read the first order from `control` and work."""
+    orders, reports = await asyncio.open_unix_connection(sock=control, limit=MAX_LINE)
+    start = json.loads(await orders.readline())
+    await Worker(start, orders, reports, os.environ).run()
+
+
+def main() -> None:
+    import uvloop
+
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    # A terminal sends Ctrl-C to everybody; the parent decides.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    uvloop.run(serve(socket.socket(fileno=int(sys.argv[1]))))
+
+
+if __name__ == "__main__":
+    main()
