@@ -46,7 +46,7 @@ serve.register(app)
 
 
 def main() -> NoReturn:
-    """Run the command in `sys.argv`; errors that we raise on purpose become two lines and a code."""
+    """Run the command in `sys.argv`. Errors raised on purpose become two lines and an exit code."""
     try:
         app()
     except (MigratorError, FlagsError, RoutingError) as error:

@@ -20,7 +20,6 @@ from migrator.cli.output import console, print_json
 from migrator.cli.progress import follow
 from migrator.compose import Composition, compose, wanted_ports
 from migrator.errors import Unavailable
-from migrator.flagclient import check_token
 from migrator.plan.load import load
 from migrator.plan.model import Migration
 from migrator.runtimes.local import record
@@ -98,7 +97,6 @@ async def _run(composition: Composition, state: StateDir, as_json: bool) -> int:
     try:
         if await _unless(stop, supervisor.start()):
             secrets = read_json(state.secrets, Secrets)
-            await check_token(composition.addresses.flags, secrets)
             _announce(composition, state, out, as_json)
             await _unless(
                 stop,

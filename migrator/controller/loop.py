@@ -91,6 +91,10 @@ class Controller:
             self.stopping = True
             self._announce()
 
+    def schedule(self, name: str) -> tuple[Step, ...]:
+        """The plan's steps of a capability."""
+        return self._schedules[name]
+
     def act(self, name: str, verb: Verb, *, by: str, reason: str) -> None:
         """A person's verb. Raises InvalidInput for an unknown name, IllegalVerb."""
         rollout = self.rollouts.get(name)

@@ -1,0 +1,195 @@
+"""`migrator status|promote|pause|resume|abort|kill|restore`: looking at rollouts and steering them.
+
+`kill` and `restore` go straight to the flag server, so that they work while the controller is down.
+"""
+
+import asyncio
+import contextlib
+import difflib
+import time
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any
+
+import typer
+
+from migrator.cli.options import JsonOption, StateOption
+from migrator.cli.output import console, print_json
+from migrator.cli.progress import status_table, watch
+from migrator.client import ControllerClient
+from migrator.controller.flags import needed
+from migrator.errors import InvalidInput
+from migrator.flagclient import FlagClient
+from migrator.plan.check import service_flag
+from migrator.plan.load import load
+from migrator.plan.model import Migration
+from migrator.rollout.verbs import Verb
+from migrator.secrets import load_secrets, member
+from migrator.state import StateDir, find_state
+
+Capability = Annotated[str, typer.Argument(help="Name of the capability.")]
+Target = Annotated[
+    str,
+    typer.Argument(help="A capability or a service; service/NAME where both have that name."),
+]
+Reason = Annotated[str, typer.Option("--reason", "-m", help="Why; kept in the log.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the root command."""
+    app.command()(status)
+    for verb, text in (
+        (Verb.PROMOTE, "Go on to the next step now, without waiting for hold, data or approval."),
+        (Verb.PAUSE, "Stay at the current share; it is still watched and rolled back."),
+        (Verb.RESUME, "Go on; after a rollback or an abort begin at the first step."),
+        (Verb.ABORT, "Send everybody back to the monolith and stop."),
+    ):
+        app.command(verb.value, help=f"{text}\n\nExample: migrator {verb} publishing")(_verb(verb))
+    app.command()(kill)
+    app.command()(restore)
+
+
+def status(
+    state: StateOption = None,
+    as_json: JsonOption = False,
+    follow: Annotated[bool, typer.Option("--watch", "-w", help="Draw until Ctrl-C.")] = False,
+) -> None:
+    """Show every capability: stage, share, phase, time left, figures of both origins.
+
+    Example: migrator status --watch
+    """
+    asyncio.run(_status(find_state(state), as_json, follow))
+
+
+async def _status(folder: StateDir, as_json: bool, follow: bool) -> None:
+    out = console()
+    async with _controller(folder) as client:
+        now = await client.status()
+        if not follow:
+            if as_json:
+                print_json(now)
+            else:
+                out.print(status_table(now, time.time(), width=_width(out.width, out.is_terminal)))
+        elif as_json or not out.is_terminal:
+            async for event in client.events():
+                print_json(event)
+        else:
+            await watch(client, out)
+
+
+def _width(width: int, is_terminal: bool) -> int:
+    """A pipe has no width to keep to."""
+    return width if is_terminal else 200
+
+
+def _verb(verb: Verb) -> Callable[..., None]:
+    def command(
+        capability: Capability,
+        reason: Reason = "",
+        state: StateOption = None,
+        as_json: JsonOption = False,
+    ) -> None:
+        async def act() -> dict[str, Any]:
+            async with _controller(find_state(state)) as client:
+                return await client.act(capability, verb, by=member(), reason=reason)
+
+        now = asyncio.run(act())
+        if as_json:
+            print_json(now)
+        else:
+            told = f": {now['reason']}" if now["reason"] else ""
+            console().print(f"{capability} is {now['phase'].replace('_', ' ')}{told}")
+
+    return command
+
+
+def kill(
+    target: Target, reason: Reason = "", state: StateOption = None, as_json: JsonOption = False
+) -> None:
+    """Switch a capability or a service off everywhere, at once, by its flag.
+
+    Every proxy and every service obeys within 200 ms; the monolith answers again. Needs only the
+    flag server. Examples: migrator kill publishing, migrator kill service/media -m "leaks memory"
+    """
+    _turn(target, False, reason, state, as_json)
+
+
+def restore(
+    target: Target, reason: Reason = "", state: StateOption = None, as_json: JsonOption = False
+) -> None:
+    """Switch on again what `kill` switched off. A paused rollout goes on with `migrator resume`.
+
+    Example: migrator restore publishing
+    """
+    _turn(target, True, reason, state, as_json)
+
+
+def _turn(target: str, on: bool, reason: str, state: StateOption, as_json: bool) -> None:
+    folder = find_state(state)
+    plan = load(folder.plan)
+    kind, name, key = flag_of(plan, target)
+    verb = "restore" if on else "kill"
+    comment = reason or f"migrator {verb} {target}"
+    began = time.monotonic()
+    version = asyncio.run(_turn_flag(folder, plan, key, on, comment))
+    took = (time.monotonic() - began) * 1000
+    if as_json:
+        print_json({"kind": kind, "name": name, "flag": key, "on": on, "version": version})
+        return
+    out = console()
+    out.print(
+        f"{kind} {name} is switched {'on' if on else 'off'} "
+        f"(flag {key}, version {version}, {took:.0f} ms)"
+    )
+    if on:
+        out.print(f"its rollout stays paused until: migrator resume {_some(plan, kind, name)}")
+    else:
+        back = f"service/{name}" if kind == "service" else name
+        out.print(f"switch it on again with: migrator restore {back}")
+
+
+async def _turn_flag(folder: StateDir, plan: Migration, key: str, on: bool, comment: str) -> int:
+    secrets, instance = load_secrets(folder), folder.load_instance()
+    async with FlagClient(
+        instance.addresses.flags,
+        secrets.flags_tokens[member()],
+        project=plan.spec.flags.project,
+        environment=plan.spec.flags.environment,
+        via="cli",
+    ) as flags:
+        return (await flags.turn(key, on=on, comment=comment)).version
+
+
+def flag_of(plan: Migration, target: str) -> tuple[str, str, str]:
+    """Kind, name and flag key of `target`; a bare name means the capability first.
+
+    Raises InvalidInput that names what is there.
+    """
+    services = {s for c in plan.spec.capabilities.values() for s in needed(c)}
+    kind, slash, name = target.partition("/")
+    if not slash:
+        kind, name = ("capability" if target in plan.spec.capabilities else "service"), target
+    if kind == "capability" and name in plan.spec.capabilities:
+        return kind, name, name
+    if kind == "service" and name in services:
+        return kind, name, service_flag(name)
+    known = [*plan.spec.capabilities, *(f"service/{s}" for s in sorted(services))]
+    raise InvalidInput(
+        f"no capability and no service {target!r}; there are: {', '.join(known)}",
+        hint=_suggest(target, (*plan.spec.capabilities, *services)),
+    )
+
+
+def _suggest(target: str, known: Iterable[str]) -> str | None:
+    close = difflib.get_close_matches(target, list(known), n=1)
+    return f"did you mean {close[0]}?" if close else None
+
+
+def _some(plan: Migration, kind: str, name: str) -> str:
+    if kind == "capability":
+        return name
+    return ", ".join(c for c, what in plan.spec.capabilities.items() if name in needed(what))
+
+
+def _controller(folder: StateDir) -> contextlib.AbstractAsyncContextManager[ControllerClient]:
+    secrets = load_secrets(folder)
+    return ControllerClient(folder.load_instance().addresses.controller, secrets.controller_token)

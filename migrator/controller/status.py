@@ -1,0 +1,82 @@
+"""What people are shown about every rollout: one JSON document. Pure.
+
+Called by the API. Decides nothing; every figure comes from the controller's last tick.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from migrator.analysis.sample import NOTHING, Sample
+from migrator.analysis.watch import Watch
+from migrator.controller.flags import needed
+from migrator.controller.loop import Controller
+from migrator.plan.check import service_flag
+from migrator.plan.model import Step
+from migrator.plan.units import FULL_SHARE
+from migrator.rollout.state import Rollout
+from migrator.rollout.transitions import Phase
+
+
+def status(controller: Controller, now: float) -> dict[str, Any]:
+    """`{migration, at, problems, capabilities[], services[]}`; times are Unix seconds, shares
+    thousandths of a percent, latencies milliseconds (None: no request)."""
+    return {
+        "migration": controller.plan.metadata.name,
+        "at": now,
+        "problems": list(controller.world.problems),
+        "capabilities": [
+            capability(
+                rollout,
+                controller.schedule(name),
+                controller.watches.get(name),
+                controller.waiting_for.get(name, ""),
+            )
+            for name, rollout in controller.rollouts.items()
+        ],
+        "services": _services(controller),
+    }
+
+
+def capability(
+    rollout: Rollout, schedule: tuple[Step, ...], watch: Watch | None, waiting_for: str
+) -> dict[str, Any]:
+    """One rollout. `stage` and `share` are what its flag is to show; `off` and the whole when it
+    is off."""
+    steps = rollout.steps if rollout.begun else schedule
+    shown = None if rollout.entered is None else steps[rollout.entered]
+    hold_until = None
+    if rollout.phase is Phase.HOLDING and shown is not None and rollout.hold_since is not None:
+        hold_until = rollout.hold_since + shown.hold
+    return {
+        "name": rollout.capability,
+        "phase": rollout.phase,
+        "stage": shown.stage if shown else "off",
+        "share": shown.share if shown else FULL_SHARE,
+        "step": min(rollout.step + 1, len(steps)) if rollout.begun else 0,
+        "steps": len(steps),
+        "reason": waiting_for or rollout.reason,
+        "since": rollout.since,
+        "hold_until": hold_until,
+        "origins": _origins(watch),
+    }
+
+
+def _origins(watch: Watch | None) -> Mapping[str, Any]:
+    old, new = (watch.old.everything, watch.new.everything) if watch else (NOTHING, NOTHING)
+    return {"old": _figures(old), "new": _figures(new)}
+
+
+def _figures(sample: Sample) -> dict[str, Any]:
+    return {"requests": sample.requests, "errors": sample.errors, "p99_ms": sample.p99_ms}
+
+
+def _services(controller: Controller) -> list[dict[str, Any]]:
+    flags = controller.world.flags
+    names = dict.fromkeys(
+        name for c in controller.plan.spec.capabilities.values() for name in needed(c)
+    )
+    shown = []
+    for name in names:
+        flag = flags.get(service_flag(name)) if flags is not None else None
+        shown.append({"name": name, "enabled": None if flag is None else flag.on})
+    return shown
