@@ -53,10 +53,10 @@ class Worker:
         reports: asyncio.StreamWriter,
         environment: Mapping[str, str],
     ) -> None:
+        """Connects to the flag server; blocks until flags came, but not for long."""
         self._orders = orders
         self._reports = reports
         self._loop = asyncio.get_running_loop()
-        self._flags_came = asyncio.Event()
         self._stop = asyncio.Event()
         self._accepting = False
         self._listeners = [
@@ -64,27 +64,28 @@ class Worker:
             socket.socket(fileno=start["gateway"]),
         ]
         key = environment["LAUNCHDARKLY_SDK_KEY"]
-        self._store = RememberingStore(
+        store = RememberingStore(
             Path(start["state"]) / "flags.json",
             key,
             writes=start["id"] == 0,
             on_change=lambda: self._loop.call_soon_threadsafe(self._changed),
         )
-        self._store.load()
+        have = store.load()
+        self._store = store
         self._client = LDClient(
             Config(
                 key,
                 base_uri=environment["LAUNCHDARKLY_BASE_URI"],
                 stream_uri=environment["LAUNCHDARKLY_STREAM_URI"],
                 events_uri=environment["LAUNCHDARKLY_EVENTS_URI"],
-                feature_store=self._store,
+                feature_store=store,
                 initial_reconnect_delay=0.2,
                 send_events=False,
                 diagnostic_opt_out=True,
             ),
-            start_wait=0,
+            start_wait=NEWER_FLAGS if have else FIRST_FLAGS,
         )
-        self._evaluator = Evaluator(self._client, self._store)
+        self._evaluator = Evaluator(self._client, store)
         self._config = ProxyConfig.model_validate(start["config"])
         self._proxy = Proxy(self._config, self._evaluator, self._loop)
 
@@ -93,9 +94,6 @@ class Worker:
         for number in (signal.SIGTERM, signal.SIGHUP):
             self._loop.add_signal_handler(number, self._stop.set)
         following = asyncio.create_task(self._follow())
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(NEWER_FLAGS if self._store.initialized else FIRST_FLAGS):
-                await self._flags_came.wait()
         edge, gateway = self._listeners
         servers = [
             await self._loop.create_server(self._proxy.edge, sock=edge, backlog=BACKLOG),
@@ -121,7 +119,6 @@ class Worker:
 
     def _changed(self) -> None:
         self._evaluator.clear()
-        self._flags_came.set()
 
     async def _drain(self) -> None:
         self._proxy.drain()

@@ -6,7 +6,7 @@ Called by `up` and `status`. Only draws; the documents come from the controller.
 import asyncio
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -24,6 +24,8 @@ REFRESH: Final = 0.5
 """Seconds between two looks of a table that follows."""
 BAR: Final = 10
 """Characters of the share's bar."""
+WIDE: Final = 120
+"""Columns that the whole table takes."""
 _STYLES: Final[Mapping[str, str]] = {
     "complete": "green",
     "holding": "cyan",
@@ -38,8 +40,8 @@ _QUIET: Final = frozenset({"flag_applied", "step_passed"})
 
 
 def status_table(status: Mapping[str, Any], now: float, *, width: int) -> RenderableType:
-    """The document of `migrator status`; below 100 columns the monolith's figures are left out."""
-    wide = width >= 100
+    """The document of `migrator status`; on less than `WIDE` columns without what matters least."""
+    wide = width >= WIDE
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title, justify in (
         ("capability", "left"),
@@ -48,22 +50,22 @@ def status_table(status: Mapping[str, Any], now: float, *, width: int) -> Render
         ("step", "right"),
         ("phase", "left"),
         ("left", "right"),
-        *((("monolith: requests, failed, p99", "right"),) if wide else ()),
-        ("services: requests, failed, p99", "right"),
+        *((("monolith", "right"),) if wide else ()),
+        ("services", "right"),
     ):
-        table.add_column(title, justify="right" if justify == "right" else "left")
+        table.add_column(title, justify="right" if justify == "right" else "left", no_wrap=True)
     notes = Text()
     for each in status["capabilities"]:
         style = _STYLES.get(each["phase"], "")
         table.add_row(
             each["name"],
             each["stage"],
-            _share(each),
+            _share(each, BAR if wide else 0),
             f"{each['step']}/{each['steps']}",
             Text(each["phase"].replace("_", " "), style=style),
             _left(each["hold_until"], now),
             *([_figures(each["origins"]["old"])] if wide else []),
-            _figures(each["origins"]["new"]),
+            _figures(each["origins"]["new"], tail=wide),
         )
         if each["phase"] in ("waiting", "paused", "rolled_back", "aborted") and each["reason"]:
             notes.append(f"{each['name']}: ", style="bold")
@@ -89,19 +91,23 @@ def event_line(event: Mapping[str, Any]) -> Text | None:
     return line.append(f": {event['why']}") if event["why"] else line
 
 
-async def follow(origin: str, token: str, *, console: Console, json_mode: bool) -> None:
-    """Show events and, on a terminal, the table below them, until cancelled."""
+async def follow(
+    origin: str, token: str, *, since: float, console: Console, json_mode: bool
+) -> None:
+    """Show events after `since` (Unix seconds) and, on a terminal, the table below them, until
+    cancelled."""
     async with ControllerClient(origin, token) as client:
+        events = (event async for event in client.events() if event["at"] >= since)
         if json_mode:
-            async for event in client.events():
+            async for event in events:
                 print_json({"event": "rollout", **event})
         elif console.is_terminal:
             with Live(console=console, auto_refresh=False, transient=True) as live:
                 async with asyncio.TaskGroup() as group:
-                    group.create_task(_print_events(client, console))
+                    group.create_task(_print_events(events, console))
                     group.create_task(_draw(client, live))
         else:
-            await _print_events(client, console)
+            await _print_events(events, console)
 
 
 async def watch(client: ControllerClient, console: Console) -> None:
@@ -118,27 +124,29 @@ async def _draw(client: ControllerClient, live: Live) -> None:
         await asyncio.sleep(REFRESH)
 
 
-async def _print_events(client: ControllerClient, console: Console) -> None:
-    async for event in client.events():
+async def _print_events(events: AsyncIterator[Mapping[str, Any]], console: Console) -> None:
+    async for event in events:
         line = event_line(event)
         if line is not None:
             console.print(line)
 
 
-def _share(each: Mapping[str, Any]) -> str:
+def _share(each: Mapping[str, Any], size: int) -> str:
     if each["stage"] == "off":
         return ""
-    filled = round(BAR * each["share"] / FULL_SHARE)
-    return f"{'█' * filled}{'░' * (BAR - filled)} {format_share(each['share'])}"
+    filled = round(size * each["share"] / FULL_SHARE)
+    return f"{'█' * filled}{'░' * (size - filled)} {format_share(each['share'])}".strip()
 
 
 def _left(until: float | None, now: float) -> str:
     return "" if until is None else format_duration(max(0.0, float(round(until - now))))
 
 
-def _figures(figures: Mapping[str, Any]) -> str:
+def _figures(figures: Mapping[str, Any], *, tail: bool = True) -> str:
     if not figures["requests"]:
         return "-"
+    shown = f"{figures['requests']} req, {figures['errors']} failed"
     p99 = figures["p99_ms"]
-    tail = "" if p99 is None else f", {p99:.0f} ms"
-    return f"{figures['requests']}, {figures['errors']}{tail}"
+    if tail and p99 is not None:
+        shown += f", p99 {p99:.{0 if p99 >= 10 else 1}f} ms"
+    return shown

@@ -14,7 +14,7 @@ import typer
 
 from migrator.cli.options import JsonOption, StateOption
 from migrator.cli.output import console, print_json
-from migrator.cli.progress import status_table, watch
+from migrator.cli.progress import WIDE, status_table, watch
 from migrator.client import ControllerClient
 from migrator.controller.flags import needed
 from migrator.errors import InvalidInput
@@ -68,17 +68,15 @@ async def _status(folder: StateDir, as_json: bool, follow: bool) -> None:
             if as_json:
                 print_json(now)
             else:
-                out.print(status_table(now, time.time(), width=_width(out.width, out.is_terminal)))
+                if not out.is_terminal:
+                    # A pipe has no width to keep to.
+                    out.width = WIDE
+                out.print(status_table(now, time.time(), width=out.width))
         elif as_json or not out.is_terminal:
             async for event in client.events():
                 print_json(event)
         else:
             await watch(client, out)
-
-
-def _width(width: int, is_terminal: bool) -> int:
-    """A pipe has no width to keep to."""
-    return width if is_terminal else 200
 
 
 def _verb(verb: Verb) -> Callable[..., None]:

@@ -7,6 +7,7 @@ import os
 import secrets as random
 import signal
 import sys
+import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Annotated, Any
@@ -85,6 +86,7 @@ async def _run(composition: Composition, state: StateDir, as_json: bool) -> int:
     out = console()
     supervisor = Supervisor(state, composition.specs, _reporter(out, as_json))
     stop = asyncio.Event()
+    began = time.time()
 
     def interrupt() -> None:
         if stop.is_set():
@@ -103,6 +105,7 @@ async def _run(composition: Composition, state: StateDir, as_json: bool) -> int:
                 follow(
                     composition.addresses.controller,
                     secrets.controller_token,
+                    since=began,
                     console=out,
                     json_mode=as_json,
                 ),

@@ -30,6 +30,7 @@ def status(controller: Controller, now: float) -> dict[str, Any]:
                 controller.schedule(name),
                 controller.watches.get(name),
                 controller.waiting_for.get(name, ""),
+                off=_is_off(controller, name),
             )
             for name, rollout in controller.rollouts.items()
         ],
@@ -38,12 +39,17 @@ def status(controller: Controller, now: float) -> dict[str, Any]:
 
 
 def capability(
-    rollout: Rollout, schedule: tuple[Step, ...], watch: Watch | None, waiting_for: str
+    rollout: Rollout,
+    schedule: tuple[Step, ...],
+    watch: Watch | None,
+    waiting_for: str,
+    *,
+    off: bool,
 ) -> dict[str, Any]:
-    """One rollout. `stage` and `share` are what its flag is to show; `off` and the whole when it
-    is off."""
+    """One rollout. `stage` and `share` are what its flag is to show; `off` and the whole if the
+    flag, or that of a needed service, is `off`."""
     steps = rollout.steps if rollout.begun else schedule
-    shown = None if rollout.entered is None else steps[rollout.entered]
+    shown = None if off or rollout.entered is None else steps[rollout.entered]
     hold_until = None
     if rollout.phase is Phase.HOLDING and shown is not None and rollout.hold_since is not None:
         hold_until = rollout.hold_since + shown.hold
@@ -59,6 +65,15 @@ def capability(
         "hold_until": hold_until,
         "origins": _origins(watch),
     }
+
+
+def _is_off(controller: Controller, name: str) -> bool:
+    """Whether the flag server says so now."""
+    flags = controller.world.flags
+    if flags is None:
+        return False
+    keys = (name, *(service_flag(s) for s in needed(controller.plan.spec.capabilities[name])))
+    return any(key in flags and not flags[key].on for key in keys)
 
 
 def _origins(watch: Watch | None) -> Mapping[str, Any]:
