@@ -35,7 +35,7 @@ class SwitchOff:
 def injected(failure: Mapping[str, Any], switches: Iterable[SwitchOff]) -> bool:
     """Whether a failed request is one that the demonstration broke itself and nobody could repeat.
 
-    That is: not repeatable, and sent between the injection of a fault and the end of the switch-off.
+    That is: not repeatable, and sent after a fault was injected and before it was switched off.
     """
     return not failure["repeatable"] and any(
         s.fault_at is not None and s.fault_at <= failure["at"] <= s.changed_at + PROMISE_MS / 1000

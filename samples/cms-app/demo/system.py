@@ -86,9 +86,9 @@ class System:
     def _keep(self) -> None:
         """Read events; when `migrator up` was killed, run it again: it takes over what runs."""
         while True:
-            assert self._process.stdout is not None
-            for line in self._process.stdout:
-                self._events.put(json.loads(line))
+            if self._process.stdout is not None:
+                for line in self._process.stdout:
+                    self._events.put(json.loads(line))
             code = self._process.wait()
             if self._stopping.is_set():
                 return

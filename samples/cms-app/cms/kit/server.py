@@ -1,0 +1,32 @@
+"""Runs an application until SIGTERM or Ctrl-C, on loopback."""
+
+import logging
+import signal
+from collections.abc import Callable, Iterable
+from types import FrameType
+
+from flask import Flask
+from waitress.server import create_server
+
+THREADS = 24
+"""Some of them wait in the feeds of other programs."""
+
+
+def run(app: Flask, port: int, stop: Iterable[Callable[[], None]]) -> None:
+    """`stop`: called before the end, in this order."""
+    logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    for chatty in ("httpx", "waitress.queue", "ldclient.util"):
+        logging.getLogger(chatty).setLevel("WARNING")
+    server = create_server(
+        app, host="127.0.0.1", port=port, threads=THREADS, ident="cms", channel_timeout=60
+    )
+
+    def end(_signal: int, _frame: FrameType | None) -> None:
+        raise SystemExit(0)
+
+    signal.signal(signal.SIGTERM, end)
+    try:
+        server.run()
+    finally:
+        for step in stop:
+            step()

@@ -1,0 +1,1 @@
+"""The services that the monolith becomes: each a program with a store of its own."""
