@@ -55,6 +55,8 @@ class System:
             except queue.Empty:
                 raise DemoFailed(f"nothing more happened within {timeout:.0f} s") from None
             self._on_event(event)
+            if event["event"] == "exit":
+                raise DemoFailed(f"migrator up ended with exit code {event['code']}")
             yield event
 
     def run(self, *arguments: str) -> Any:
@@ -71,8 +73,21 @@ class System:
 
     def address(self, name: str) -> str:
         """Origin of one part, as `migrator up` recorded it."""
+        return str(self._addresses()[name])
+
+    def service(self, name: str) -> str:
+        """Origin of one service."""
+        return str(self._addresses()["services"][name])
+
+    def secrets(self) -> dict[str, Any]:
+        """Keys and tokens of this run."""
+        secrets: dict[str, Any] = json.loads((self.state / "secrets.json").read_text())
+        return secrets
+
+    def _addresses(self) -> dict[str, Any]:
         instance = json.loads((self.state / "instance.json").read_text())
-        return str(instance["addresses"][name])
+        addresses: dict[str, Any] = instance["addresses"]
+        return addresses
 
     def _spawn(self) -> subprocess.Popen[str]:
         return subprocess.Popen(

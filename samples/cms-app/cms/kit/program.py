@@ -94,5 +94,5 @@ def run(
         follower.start()
     for start in background:
         start()
-    stops = [*(follower.stop for follower in program.followers), program.store.wake]
+    stops = [*(follower.stop for follower in program.followers), program.store.close]
     server.run(flask, program.settings.port, stops)

@@ -13,7 +13,7 @@ THREADS = 24
 
 
 def run(app: Flask, port: int, stop: Iterable[Callable[[], None]]) -> None:
-    """`stop`: called before the end, in this order."""
+    """`stop`: called at the end, before the server waits for its last requests."""
     logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)s %(name)s %(message)s")
     for chatty in ("httpx", "waitress.queue", "ldclient.util"):
         logging.getLogger(chatty).setLevel("WARNING")
@@ -22,11 +22,10 @@ def run(app: Flask, port: int, stop: Iterable[Callable[[], None]]) -> None:
     )
 
     def end(_signal: int, _frame: FrameType | None) -> None:
-        raise SystemExit(0)
-
-    signal.signal(signal.SIGTERM, end)
-    try:
-        server.run()
-    finally:
         for step in stop:
             step()
+        raise SystemExit(0)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
+    server.run()

@@ -64,6 +64,7 @@ class Store:
         self._index = index
         self._local = threading.local()
         self._news = threading.Condition()
+        self._closing = False
         with self._connection() as connection:
             connection.executescript(_SCHEMA)
             connection.execute(
@@ -133,13 +134,14 @@ class Store:
             with self._news:
                 found = self._changes(after, wanted, limit)
                 left = deadline - time.monotonic()
-                if found or left <= 0:
+                if found or left <= 0 or self._closing:
                     return found
                 self._news.wait(left)
 
-    def wake(self) -> None:
-        """End all waiting for changes that began before."""
+    def close(self) -> None:
+        """End all waiting for changes."""
         with self._news:
+            self._closing = True
             self._news.notify_all()
 
     def apply(self, peer: str, feed: str, position: int, changes: Iterable[Change]) -> None:
