@@ -1,9 +1,10 @@
 """`python -m demo`: the whole main job in about two minutes; exit code 0 if all promises held."""
 
+import argparse
 import shutil
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,8 @@ from demo.load import Load
 from demo.summary import SwitchOff, findings, render
 from demo.system import DemoFailed, System
 
-PLAN = Path("migration.yaml")
-STATE = Path(".migrator/demo").absolute()
+WIDTH = 100
+"""Columns where there is no terminal."""
 RATE = 60.0
 SEED = 1
 LIMIT = 600.0
@@ -25,11 +26,22 @@ READY, ROLLOUT, ROLLBACK = 90.0, 240.0, 60.0
 SETTLE = 1.5
 """Seconds after a switch-off until the figures are read: wrong requests had time to come."""
 
+Show = Callable[[Mapping[str, Any]], None]
+
 
 def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
+    parser.add_argument("--plan", type=Path, default=Path("migration.yaml"))
+    parser.add_argument("--state", type=Path, default=Path(".migrator/demo"), help="made anew")
+    options = parser.parse_args()
+    state: Path = options.state.absolute()
     console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
-    if STATE.exists():
-        shutil.rmtree(STATE)
+    if not console.is_terminal:
+        console.width = WIDTH
+    if state.exists():
+        if not (state / "instance.json").exists():
+            parser.error(f"--state: {state} is not a state folder of migrator")
+        shutil.rmtree(state)
     began = time.monotonic()
 
     def show(event: Mapping[str, Any]) -> None:
@@ -38,10 +50,10 @@ def main() -> int:
             console.print(f"[dim]{time.monotonic() - began:5.1f} s[/dim]  {line}")
 
     try:
-        found = _demonstrate(console, show)
+        found = _demonstrate(console, options.plan, state, show)
     except DemoFailed as error:
         console.print(f"[red]The demonstration failed:[/red] {error}")
-        console.print(f"Logs of all programs: {STATE / 'logs'}")
+        console.print(f"Logs of all programs: {state / 'logs'}")
         return 1
     except KeyboardInterrupt:
         console.print("stopped")
@@ -52,9 +64,9 @@ def main() -> int:
     return 1 if found else 0
 
 
-def _demonstrate(console: Console, show: Any) -> list[str]:
+def _demonstrate(console: Console, plan: Path, state: Path, show: Show) -> list[str]:
     console.print("Starting the monolith, its services, the flag server, proxy and controller")
-    with System(PLAN, STATE, show) as system:
+    with System(plan, state, show) as system:
         for event in system.events(READY):
             if event["event"] == "all_ready":
                 break
@@ -62,7 +74,7 @@ def _demonstrate(console: Console, show: Any) -> list[str]:
         console.print(f"The site: {system.address('proxy')}")
         console.print(f"Flag dashboard: {system.address('flags')} (until this ends)")
         console.print(f"{RATE:.0f} actions a second by readers, editors and API clients from here")
-        load = Load(system.address("proxy"), STATE / "load.json", rate=RATE, seed=SEED, limit=LIMIT)
+        load = Load(system.address("proxy"), state / "load.json", rate=RATE, seed=SEED, limit=LIMIT)
         try:
             _wait(system, ROLLOUT, dict.fromkeys(capabilities, "completed"))
             console.print("All capabilities are complete. Now the articles service breaks.")
@@ -81,9 +93,9 @@ def _demonstrate(console: Console, show: Any) -> list[str]:
 
 
 def _break(system: System) -> SwitchOff:
-    """Half of the articles service's answers become errors; the controller finds out."""
+    """Four in ten of the articles service's answers become errors; the controller finds out."""
     fault_at = time.time()
-    _faults(system, {"error_rate": 0.5})
+    _faults(system, {"error_rate": 0.4})
     _wait(system, ROLLBACK, {"publishing": "rolled_back"})
     switch = _measure(system, "publishing", "publishing", "the articles service fails", fault_at)
     _faults(system, None)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
 from rich.table import Table
 
@@ -66,31 +67,32 @@ def render(
 
 
 def _origins(cells: Sequence[Mapping[str, Any]]) -> Table:
-    table = Table(title="Requests by stage: answered by the monolith / by services")
-    table.add_column("capability")
-    for stage in STAGES:
-        table.add_column(stage, justify="right")
-    table.add_column("service errors", justify="right")
-    table.add_column("repeated at the monolith", justify="right")
+    table = Table(title="Requests at each stage, by the origin that was asked", box=SIMPLE_HEAD)
+    for name in ("capability", "origin"):
+        table.add_column(name)
+    for name in (*STAGES, "errors", "rescued"):
+        table.add_column(name, justify="right")
     for capability in sorted({c["capability"] for c in cells}):
-        own = [c for c in cells if c["capability"] == capability]
-        new = [c for c in own if c["origin"] == "new"]
-        table.add_row(
-            capability,
-            *(f"{_sum(own, stage, 'old')} / {_sum(own, stage, 'new')}" for stage in STAGES),
-            str(sum(c["errors"] for c in new)),
-            str(sum(c["fallbacks"] for c in new)),
-        )
+        for origin, shown in (("old", "monolith"), ("new", "services")):
+            own = [c for c in cells if (c["capability"], c["origin"]) == (capability, origin)]
+            table.add_row(
+                capability if origin == "old" else "",
+                shown,
+                *(_count(sum(c["requests"] for c in own if c["stage"] == s)) for s in STAGES),
+                _count(sum(c["errors"] for c in own)),
+                _count(sum(c["fallbacks"] for c in own)),
+            )
+    table.caption = "rescued: the service failed, the monolith answered, the client saw no error"
     return table
 
 
-def _sum(cells: Iterable[Mapping[str, Any]], stage: str, origin: str) -> int:
-    return sum(c["requests"] for c in cells if (c["stage"], c["origin"]) == (stage, origin))
+def _count(number: int) -> str:
+    return str(number) if number else "·"
 
 
 def _clients(report: Mapping[str, Any], switches: Sequence[SwitchOff]) -> Table:
     broken = sum(1 for f in report["failures"] if injected(f, switches))
-    table = Table(title="What clients saw", show_header=False)
+    table = Table(title="What clients saw", show_header=False, box=SIMPLE_HEAD)
     for name, value in (
         ("requests", report["requests"]),
         ("failed", len(report["failures"]) - broken),
@@ -104,10 +106,10 @@ def _clients(report: Mapping[str, Any], switches: Sequence[SwitchOff]) -> Table:
 
 
 def _switches(switches: Sequence[SwitchOff]) -> Table:
-    table = Table(title="Switched off by one flag")
-    for name in ("what", "by", "why"):
+    table = Table(title="Switched off by one flag", box=SIMPLE_HEAD)
+    for name in ("flag", "turned off by", "because"):
         table.add_column(name)
-    table.add_column("after the fault", justify="right")
+    table.add_column("found after", justify="right")
     table.add_column("last request at the service", justify="right")
     for s in switches:
         table.add_row(
@@ -115,6 +117,6 @@ def _switches(switches: Sequence[SwitchOff]) -> Table:
             s.who,
             s.why,
             "" if s.fault_at is None else f"{s.changed_at - s.fault_at:.1f} s",
-            f"{s.lag_ms:.0f} ms after the flag" if s.lag_ms else "before the flag",
+            f"{s.lag_ms:.0f} ms after the flag",
         )
     return table
