@@ -23,7 +23,7 @@ from migrator.plan.check import service_flag
 from migrator.plan.load import load
 from migrator.plan.model import Migration
 from migrator.rollout.verbs import Verb
-from migrator.secrets import load_secrets, member
+from migrator.secrets import Secrets, load_secrets, member
 from migrator.state import StateDir, find_state
 
 Capability = Annotated[str, typer.Argument(help="Name of the capability.")]
@@ -123,12 +123,13 @@ def restore(
 
 def _turn(target: str, on: bool, reason: str, state: StateOption, as_json: bool) -> None:
     folder = find_state(state)
+    flags = folder.load_instance().addresses.flags
     plan = load(folder.plan)
     kind, name, key = flag_of(plan, target)
     verb = "restore" if on else "kill"
     comment = reason or f"migrator {verb} {target}"
     began = time.monotonic()
-    version = asyncio.run(_turn_flag(folder, plan, key, on, comment))
+    version = asyncio.run(_turn_flag(flags, load_secrets(folder), plan, key, on, comment))
     took = (time.monotonic() - began) * 1000
     if as_json:
         print_json({"kind": kind, "name": name, "flag": key, "on": on, "version": version})
@@ -145,10 +146,11 @@ def _turn(target: str, on: bool, reason: str, state: StateOption, as_json: bool)
         out.print(f"switch it on again with: migrator restore {back}")
 
 
-async def _turn_flag(folder: StateDir, plan: Migration, key: str, on: bool, comment: str) -> int:
-    secrets, instance = load_secrets(folder), folder.load_instance()
+async def _turn_flag(
+    server: str, secrets: Secrets, plan: Migration, key: str, on: bool, comment: str
+) -> int:
     async with FlagClient(
-        instance.addresses.flags,
+        server,
         secrets.flags_tokens[member()],
         project=plan.spec.flags.project,
         environment=plan.spec.flags.environment,
@@ -189,5 +191,5 @@ def _some(plan: Migration, kind: str, name: str) -> str:
 
 
 def _controller(folder: StateDir) -> contextlib.AbstractAsyncContextManager[ControllerClient]:
-    secrets = load_secrets(folder)
-    return ControllerClient(folder.load_instance().addresses.controller, secrets.controller_token)
+    controller = folder.load_instance().addresses.controller
+    return ControllerClient(controller, load_secrets(folder).controller_token)
