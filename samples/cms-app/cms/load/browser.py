@@ -28,6 +28,10 @@ class Browser:
         )
         self._ledger = ledger
 
+    def forget(self) -> None:
+        """Be somebody else from now on."""
+        self._http.cookies.clear()
+
     async def close(self) -> None:
         await self._http.aclose()
 

@@ -43,8 +43,9 @@ class Crowd:
         self.editors = browsers(EDITORS, known=True)
         self.clients = browsers(CLIENTS, known=True, api=True)
         self._actions: list[tuple[float, list[Browser], Action]] = [
-            (14, self.readers, self._front_page),
-            (34, self.readers, self._article),
+            (12, self.readers[READERS // 2 :], self._visit),
+            (10, self.readers, self._front_page),
+            (24, self.readers, self._article),
             (8, self.readers, self._thumbnail),
             (9, self.readers, self._search),
             (5, self.readers[: READERS // 2], self._comment),
@@ -117,6 +118,17 @@ class Crowd:
         numbers = [n for n in range(ARTICLES) if n % DRAFT_EVERY]
         # Some articles are read by everybody.
         return f"seed-article-{numbers[int(len(numbers) * dice.random() ** 2)]:03}"
+
+    async def _visit(self, person: Browser, dice: random.Random) -> None:
+        """Somebody who was never here before looks around: at every share some of them are on the
+        new side."""
+        person.forget()
+        await person.ask("GET", "/")
+        article = self._some_article(dice)
+        await person.ask("GET", f"/articles/{article}")
+        await person.ask("GET", f"/api/articles/{article}/comments")
+        await person.ask("GET", f"/api/users/user-{dice.randrange(USERS):03}")
+        await person.ask("GET", "/search", params={"q": "garden"})
 
     async def _front_page(self, person: Browser, dice: random.Random) -> None:
         await person.ask("GET", "/", params={"page": dice.randint(1, 5)})
