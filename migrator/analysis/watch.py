@@ -19,6 +19,9 @@ RIDE_OUT: Final = 3.5
 """Seconds that an origin may fail and still be taken for a process that restarts."""
 MIN_OUTAGE: Final = 5
 """Requests: fewer failures in a row are no outage, they count as errors."""
+OUTAGE_RATE: Final = 0.7
+"""Least share of failures in an outage: a process that is away fails everything but what it did
+just before and after. A service that fails half of its requests is broken, not away."""
 ROLL_AFTER: Final = 300.0
 """Seconds after which a window that passed may be left behind."""
 ROLL_REQUESTS: Final = 1000
@@ -50,10 +53,15 @@ class Track:
             return replace(self, run=replace(begun, sample=begun.sample + sample))
         if self.run is None:
             return replace(self, settled=self.settled + sample)
-        ended = since - self.run.since <= RIDE_OUT and self.run.sample.requests >= MIN_OUTAGE
-        if ended:
+        run = self.run
+        outage = (
+            since - run.since <= RIDE_OUT
+            and run.sample.requests >= MIN_OUTAGE
+            and run.sample.error_rate >= OUTAGE_RATE
+        )
+        if outage:
             return Track(settled=self.settled + sample, outages=self.outages + 1)
-        return Track(settled=self.settled + self.run.sample + sample, outages=self.outages)
+        return Track(settled=self.settled + run.sample + sample, outages=self.outages)
 
     @property
     def everything(self) -> Sample:

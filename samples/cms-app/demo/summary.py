@@ -109,14 +109,14 @@ def _switches(switches: Sequence[SwitchOff]) -> Table:
     table = Table(title="Switched off by one flag", box=SIMPLE_HEAD)
     for name in ("flag", "turned off by", "because"):
         table.add_column(name)
-    table.add_column("found after", justify="right")
-    table.add_column("last request at the service", justify="right")
+    table.add_column("fault found after", justify="right")
+    table.add_column("last request there after", justify="right")
     for s in switches:
         table.add_row(
             s.what,
             s.who,
             s.why,
             "" if s.fault_at is None else f"{s.changed_at - s.fault_at:.1f} s",
-            f"{s.lag_ms:.0f} ms after the flag",
+            f"{s.lag_ms:.0f} ms",
         )
     return table
