@@ -1,5 +1,11 @@
 """Errors that the flag server raises on purpose."""
 
+from typing import Final
+
+from pydantic import ValidationError
+
+_MAX_PATH: Final = 200
+
 
 class FlagsError(Exception):
     """Root of everything flags raises on purpose; `hint` says what to do."""
@@ -34,3 +40,11 @@ class Conflict(Rejected):
 class Unauthorized(Rejected):
     status = 401
     code = "unauthorized"
+
+
+def first_problem(error: ValidationError, where: str = "") -> str:
+    """`where`, the field in it, and what is wrong there; never the value given."""
+    problem = error.errors(include_url=False, include_input=False)[0]
+    path = ".".join(str(part) for part in problem["loc"])[:_MAX_PATH]
+    place = ": ".join(part for part in (where, path) if part)
+    return f"{place or 'body'}: {problem['msg'].removeprefix('Value error, ')}"

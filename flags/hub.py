@@ -5,10 +5,9 @@ too slowly, gets a fresh put without touching the database.
 """
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from hashlib import sha256
-from typing import Final
+from typing import Final, TypeVar
 
 from flags import wire
 from flags.model import Flag
@@ -17,6 +16,48 @@ from flags.store import Change
 HEARTBEAT: Final = b":\n\n"
 MAX_BACKLOG: Final = 64
 """Messages that may wait for a slow reader before they are replaced by one put."""
+
+
+class Subscription:
+    """What waits for one SDK."""
+
+    def __init__(self, put: Callable[[], bytes]) -> None:
+        self._put = put
+        self._backlog: list[bytes] | None = None
+        """None: a put is due, which makes every message before it needless."""
+        self.wake = asyncio.Event()
+
+    def offer(self, message: bytes) -> None:
+        if self._backlog is not None and len(self._backlog) < MAX_BACKLOG:
+            self._backlog.append(message)
+        else:
+            self._backlog = None
+        self.wake.set()
+
+    def take(self) -> bytes:
+        waiting = self._put() if self._backlog is None else b"".join(self._backlog)
+        self._backlog = []
+        return waiting
+
+
+class Watcher:
+    """What waits for one dashboard page: keys of flags, each once."""
+
+    def __init__(self) -> None:
+        self._keys: dict[str, None] = {}
+        self.wake = asyncio.Event()
+
+    def offer(self, key: str) -> None:
+        self._keys[key] = None
+        self.wake.set()
+
+    def take(self) -> bytes:
+        waiting = b"".join(b"data: " + wire.compact(key) + b"\n\n" for key in self._keys)
+        self._keys = {}
+        return waiting
+
+
+Reader = TypeVar("Reader", Subscription, Watcher)
 
 
 class Hub:
@@ -54,22 +95,16 @@ class Hub:
         for watcher in self._watchers:
             watcher.offer(change.key)
 
-    def subscribe(self) -> "Subscription":
-        subscription = Subscription(self)
-        self._subscriptions.add(subscription)
-        return subscription
+    def subscribe(self, heartbeat: float) -> AsyncIterator[bytes]:
+        """One SDK's events: a put, then what changes; a comment after `heartbeat` silent seconds.
 
-    def unsubscribe(self, subscription: "Subscription") -> None:
-        self._subscriptions.discard(subscription)
+        Counts as a connection from the first event asked for until the iterator is closed.
+        """
+        return self._follow(Subscription(self.put), self._subscriptions, heartbeat)
 
-    def watch(self) -> "Watcher":
-        """For the dashboard: keys of changed flags."""
-        watcher = Watcher()
-        self._watchers.add(watcher)
-        return watcher
-
-    def unwatch(self, watcher: "Watcher") -> None:
-        self._watchers.discard(watcher)
+    def watch(self, heartbeat: float) -> AsyncIterator[bytes]:
+        """One dashboard page's events: keys of flags that change."""
+        return self._follow(Watcher(), self._watchers, heartbeat)
 
     def close(self) -> None:
         """End every stream; SDKs reconnect by themselves."""
@@ -77,61 +112,19 @@ class Hub:
         for wake in [s.wake for s in self._subscriptions] + [w.wake for w in self._watchers]:
             wake.set()
 
-
-class Subscription:
-    """One SDK's stream: a put, then what changes."""
-
-    def __init__(self, hub: Hub) -> None:
-        self._hub = hub
-        self._backlog: deque[bytes] = deque([hub.put()])
-        self.wake = asyncio.Event()
-
-    def offer(self, message: bytes) -> None:
-        if len(self._backlog) >= MAX_BACKLOG:
-            self._backlog.clear()
-            message = self._hub.put()
-        self._backlog.append(message)
-        self.wake.set()
-
-    async def messages(self, heartbeat: float) -> AsyncIterator[bytes]:
-        """Encoded events until the hub closes; a comment line after `heartbeat` silent seconds."""
+    async def _follow(
+        self, reader: Reader, readers: set[Reader], heartbeat: float
+    ) -> AsyncIterator[bytes]:
+        readers.add(reader)
         try:
-            while not self._hub.closed:
-                if self._backlog:
-                    waiting = b"".join(self._backlog)
-                    self._backlog.clear()
+            while not self.closed:
+                if waiting := reader.take():
                     yield waiting
                     continue
-                self.wake.clear()
+                reader.wake.clear()
                 try:
-                    await asyncio.wait_for(self.wake.wait(), heartbeat)
+                    await asyncio.wait_for(reader.wake.wait(), heartbeat)
                 except TimeoutError:
                     yield HEARTBEAT
         finally:
-            self._hub.unsubscribe(self)
-
-
-class Watcher:
-    """One dashboard page's stream: keys of flags that changed, each once."""
-
-    def __init__(self) -> None:
-        self._keys: dict[str, None] = {}
-        self.wake = asyncio.Event()
-
-    def offer(self, key: str) -> None:
-        self._keys[key] = None
-        self.wake.set()
-
-    async def events(self, hub: Hub, heartbeat: float) -> AsyncIterator[bytes]:
-        try:
-            while not hub.closed:
-                self.wake.clear()
-                try:
-                    await asyncio.wait_for(self.wake.wait(), heartbeat)
-                except TimeoutError:
-                    yield HEARTBEAT
-                keys, self._keys = self._keys, {}
-                for key in keys:
-                    yield b"data: " + wire.compact(key) + b"\n\n"
-        finally:
-            hub.unwatch(self)
+            readers.discard(reader)

@@ -123,6 +123,8 @@ class AddTargets(_Targeting):
     def apply(self, flag: Flag, world: World) -> Flag:
         """A context is a target of one variation only: adding it here takes it from the others."""
         index = index_of(flag, self.variationId)
+        if not self.values:
+            return flag
         kept = _without(flag.targets, self.contextKind, set(self.values), keep=index)
         own = next((t.values for t in kept if self._same(t, index)), ())
         added = Target(
@@ -164,15 +166,19 @@ class ReplaceTargets(Instruction):
     targets: list[_NewTarget]
 
     def apply(self, flag: Flag, world: World) -> Flag:
+        """Entries of one context kind and variation become one; a context twice is an error."""
+        values: dict[tuple[str, int], dict[str, None]] = {}
+        owner: dict[tuple[str, str], int] = {}
+        for target in self.targets:
+            index = index_of(flag, target.variationId)
+            for value in target.values:
+                if owner.setdefault((target.contextKind, value), index) != index:
+                    raise ValueError(f"{target.contextKind} {value!r} is given two variations")
+                values.setdefault((target.contextKind, index), {})[value] = None
         return flag.changed(
             targets=tuple(
-                Target(
-                    context_kind=t.contextKind,
-                    variation=index_of(flag, t.variationId),
-                    values=tuple(dict.fromkeys(t.values)),
-                )
-                for t in self.targets
-                if t.values
+                Target(context_kind=kind, variation=index, values=tuple(keys))
+                for (kind, index), keys in values.items()
             )
         )
 

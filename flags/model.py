@@ -3,9 +3,10 @@
 The names are those of LaunchDarkly's REST API; variations are named by index here, by `id` there.
 """
 
+import json
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 FULL_WEIGHT: Final = 100_000
 """100 %, in thousandths of a percent."""
@@ -16,6 +17,14 @@ STAGES_BY_COUNT: Final = {
     6: STAGES,
 }
 
+
+def _portable(value: Any) -> Any:
+    """Infinities and lone surrogates are no JSON: they would break every SDK's stream."""
+    json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+    return value
+
+
+Json = Annotated[JsonValue, AfterValidator(_portable)]
 Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=256)]
 ContextKind = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$", max_length=128)]
 Text = Annotated[str, Field(max_length=2000)]
@@ -32,7 +41,7 @@ class Model(BaseModel):
 
 class Variation(Model):
     id: str
-    value: JsonValue
+    value: Json
     name: Text = ""
     description: Text = ""
 
@@ -81,7 +90,7 @@ class Clause(Model):
     context_kind: ContextKind = "user"
     attribute: Annotated[str, Field(max_length=512)]
     op: Op
-    values: Annotated[tuple[JsonValue, ...], Field(max_length=10_000)]
+    values: Annotated[tuple[JsonValue, ...], Field(max_length=10_000), AfterValidator(_portable)]
     negate: bool = False
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from flags.errors import Rejected
+from flags.errors import Rejected, first_problem
 from flags.instructions import INSTRUCTIONS, Instruction, World
 from flags.model import Flag
 
@@ -32,7 +32,7 @@ def parse(body: object) -> Patch:
     try:
         return Patch.model_validate(body)
     except ValidationError as error:
-        raise Rejected(_first(error, "semantic patch")) from None
+        raise Rejected(first_problem(error, "semantic patch")) from None
 
 
 def apply(flag: Flag, instructions: Sequence[Mapping[str, Any]], world: World) -> Flag:
@@ -50,13 +50,7 @@ def apply(flag: Flag, instructions: Sequence[Mapping[str, Any]], world: World) -
         try:
             flag = _BY_KIND[kind].model_validate(raw).apply(flag, world)
         except ValidationError as error:
-            raise Rejected(_first(error, f"{where} ({kind})")) from None
+            raise Rejected(first_problem(error, f"{where} ({kind})")) from None
         except ValueError as error:
             raise Rejected(f"{where} ({kind}): {error}") from None
     return flag
-
-
-def _first(error: ValidationError, where: str) -> str:
-    problem = error.errors(include_url=False, include_input=False)[0]
-    path = ".".join(str(part) for part in problem["loc"])
-    return f"{where}{': ' + path if path else ''}: {problem['msg']}"

@@ -26,7 +26,7 @@ def sdk_routes(hub: Hub, credentials: Credentials) -> list[Route]:
     async def stream(request: Request) -> Response:
         require_sdk(credentials, request.headers)
         return StreamingResponse(
-            hub.subscribe().messages(HEARTBEAT),
+            hub.subscribe(HEARTBEAT),
             media_type="text/event-stream",
             headers={**headers, "Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
         )

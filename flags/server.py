@@ -8,9 +8,10 @@ import contextlib
 import logging
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 import uvicorn
 from a2wsgi import WSGIMiddleware
@@ -77,7 +78,7 @@ async def running_server(settings: ServerSettings) -> AsyncIterator[str]:
                     await serving
                     raise FlagsError("the flag server ended while it started")
                 await asyncio.sleep(0.005)
-            yield f"http://{settings.host}:{listener.getsockname()[1]}"
+            yield _origin(settings.host, listener.getsockname()[1])
         finally:
             hub.close()
             server.should_exit = True
@@ -117,13 +118,18 @@ def _bind(host: str, port: int) -> socket.socket:
     try:
         listener.bind((host, port))
         listener.listen(1024)
-    except OSError as error:
+    except (OSError, OverflowError) as error:
         listener.close()
+        why = error.strerror if isinstance(error, OSError) else "a port is a number up to 65535"
         raise FlagsError(
-            f"cannot listen on {host}:{port}: {error.strerror}",
+            f"cannot listen on {host}:{port}: {why}",
             hint="choose another port, or stop the program that has it",
         ) from None
     return listener
+
+
+def _origin(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _application(store: Store, hub: Hub, credentials: Credentials, host: str) -> Starlette:
@@ -136,14 +142,18 @@ def _application(store: Store, hub: Hub, credentials: Credentials, host: str) ->
         pages(store, lambda: hub.connections, credentials.project, credentials.environment)
     )
 
+    def whole_body(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+        """a2wsgi ends the input where the body ends; without this, chunked bodies are ignored."""
+        return flask.wsgi_app({**environ, "wsgi.input_terminated": True}, start)
+
     async def healthy(_: Request) -> Response:
         return JSONResponse({"status": "ok", "sdks": hub.connections})
 
     async def changes(request: Request) -> Response:
         """For the dashboard's pages: the keys of flags that change, as they do."""
-        if not session.signed_in(flask, request.cookies.get(session.COOKIE)):
+        if not session.signed_in(flask, credentials, request.cookies.get(session.COOKIE)):
             return Response(status_code=401)
-        return StreamingResponse(hub.watch().events(hub, HEARTBEAT), media_type="text/event-stream")
+        return StreamingResponse(hub.watch(HEARTBEAT), media_type="text/event-stream")
 
     async def rejected(_: Request, error: Exception) -> Response:
         if not isinstance(error, Rejected):
@@ -156,7 +166,7 @@ def _application(store: Store, hub: Hub, credentials: Credentials, host: str) ->
             Route("/healthz", healthy),
             Route("/readyz", healthy),
             Route("/changes", changes),
-            Mount("/", WSGIMiddleware(flask, workers=8)),  # type: ignore[arg-type] # a2wsgi has its own ASGI types
+            Mount("/", WSGIMiddleware(whole_body, workers=8)),  # type: ignore[arg-type] # a2wsgi has its own ASGI types
         ],
         exception_handlers={Rejected: rejected},
     )

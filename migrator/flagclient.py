@@ -7,7 +7,7 @@ flags serve` and, with another base address, against LaunchDarkly.
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Self, TypeVar
+from typing import Annotated, Any, Final, Self, TypeVar
 
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -71,7 +71,7 @@ class Flag(_Answer):
 
     key: str
     variations: tuple[Variation, ...]
-    environments: dict[str, _Environment]
+    environments: Annotated[dict[str, _Environment], Field(min_length=1)]
 
     @property
     def environment(self) -> _Environment:

@@ -95,7 +95,7 @@ class StateDir:
             yield
 
     def is_locked(self) -> int | None:
-        """Process id of the supervisor that runs here now, if one does."""
+        """Process id of the supervisor that runs here now, if one does; 0: it begins just now."""
         try:
             with (self.root / "lock").open("r") as lock:
                 try:

@@ -34,5 +34,7 @@ def test_stands_alone(folder: str, forbidden: set[str]) -> None:
 
 
 def test_sees_imports(tmp_path: Path) -> None:
-    (tmp_path / "a.py").write_text("def f():\n    from routing.table import x\nimport flags.model\n")
+    (tmp_path / "a.py").write_text(
+        "def f():\n    from routing.table import x\nimport flags.model\n"
+    )
     assert imported(tmp_path) == {"routing", "flags"}

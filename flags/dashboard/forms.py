@@ -1,11 +1,14 @@
 """Dashboard forms become semantic patch instructions. Pure."""
 
+import re
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
-from typing import Any
+from decimal import Decimal
+from typing import Any, Final
 
 from flags.errors import Rejected
 from flags.model import FULL_WEIGHT, Flag
+
+_PERCENT: Final = re.compile(r"\d{1,3}(\.\d{0,3}0*)?|\.\d{1,3}0*", re.ASCII)
 
 
 def percentages(flag: Flag) -> list[Decimal]:
@@ -24,16 +27,13 @@ def fallthrough_instruction(flag: Flag, form: Mapping[str, str]) -> dict[str, An
     weights: dict[str, int] = {}
     for index, variation in enumerate(flag.variations):
         text = form.get(f"share-{index}", "0").strip() or "0"
-        try:
-            weight = Decimal(text) * 1000
-        except InvalidOperation:
-            raise Rejected(f"{variation.value}: {text!r} is not a percentage") from None
-        if not 0 <= weight <= FULL_WEIGHT or weight != int(weight):
+        weight = int(Decimal(text) * 1000) if _PERCENT.fullmatch(text) else -1
+        if not 0 <= weight <= FULL_WEIGHT:
             raise Rejected(
-                f"{variation.value}: expected 0 to 100 with up to 3 decimals, got {text}"
+                f"{variation.value}: expected 0 to 100 with up to 3 decimals, found {text[:20]!r}"
             )
         if weight:
-            weights[variation.id] = int(weight)
+            weights[variation.id] = weight
     total = sum(weights.values())
     if total != FULL_WEIGHT:
         raise Rejected(f"the percentages sum to {Decimal(total) / 1000}, expected 100")

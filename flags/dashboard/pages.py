@@ -7,6 +7,7 @@ from typing import Any
 from flask import Blueprint, Response, flash, redirect, render_template, request, session, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from flags import patch
 from flags.dashboard.forms import fallthrough_instruction, percentages, target_instruction
 from flags.errors import NotFound, Rejected
 from flags.model import Flag
@@ -76,9 +77,14 @@ def pages(
         if instruct is None:
             raise NotFound(f"no such action {action!r}")
         try:
-            instruction = instruct(store.flag(key), request.form)
+            wanted = patch.parse(
+                {
+                    "comment": request.form.get("comment", "").strip(),
+                    "instructions": [instruct(store.flag(key), request.form)],
+                }
+            )
             actor = Actor(member=session["member"], via="dashboard")
-            store.patch(key, [instruction], request.form.get("comment", "").strip(), actor)
+            store.patch(key, wanted.instructions, wanted.comment, actor)
         except Rejected as error:
             flash(str(error))
         back = request.form.get("back")

@@ -18,6 +18,7 @@ from flags.credentials import Credentials
 
 COOKIE: Final = "flags_session"
 MAX_AGE: Final = 12 * 3600
+"""Seconds after which a signed cookie is worth nothing."""
 _LOCAL: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -28,6 +29,7 @@ def install(app: Flask, credentials: Credentials, host: str) -> None:
         SESSION_COOKIE_NAME=COOKIE,
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Strict",
+        PERMANENT_SESSION_LIFETIME=MAX_AGE,
     )
     hosts = _LOCAL | {host}
 
@@ -39,7 +41,7 @@ def install(app: Flask, credentials: Credentials, host: str) -> None:
             abort(421, "This host name is not served here.")
         if request.endpoint in {"static", "login"}:
             return None
-        if "member" not in session:
+        if session.get("member") not in credentials.tokens:
             return render_template("login.html"), 401
         if request.method == "POST" and not hmac.compare_digest(
             request.form.get("csrf", "").encode(), session["csrf"].encode()
@@ -62,12 +64,12 @@ def install(app: Flask, credentials: Credentials, host: str) -> None:
         return redirect("/")
 
 
-def signed_in(app: Flask, cookie: str | None) -> bool:
-    """Whether `cookie` is a valid session; for endpoints that Flask does not serve."""
+def signed_in(app: Flask, credentials: Credentials, cookie: str | None) -> bool:
+    """Whether `cookie` is a member's session; for endpoints that Flask does not serve."""
     serializer = SecureCookieSessionInterface().get_signing_serializer(app)
     if cookie is None or serializer is None:
         return False
     try:
-        return "member" in serializer.loads(cookie, max_age=MAX_AGE)
+        return serializer.loads(cookie, max_age=MAX_AGE).get("member") in credentials.tokens
     except BadSignature:
         return False

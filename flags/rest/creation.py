@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
-from flags.errors import Rejected
+from flags.errors import Rejected, first_problem
 from flags.model import STAGES_BY_COUNT, ContextKind, Flag, Key, Serve, Text, Variation
 
 
@@ -73,9 +73,7 @@ def create(body: object, *, new_id: Callable[[], str], salt: str, now_ms: int) -
             fallthrough=Serve(variation=on),
         )
     except ValidationError as error:
-        problem = error.errors(include_url=False, include_input=False)[0]
-        path = ".".join(map(str, problem["loc"])) or "body"
-        raise Rejected(f"{path}: {problem['msg']}") from None
+        raise Rejected(first_problem(error)) from None
 
 
 def _values(

@@ -92,6 +92,7 @@ def entry_json(entry: Entry, project: str, environment: str) -> dict[str, Any]:
     """LaunchDarkly's audit entry; `via`, `instructions` and `version` are additions of ours."""
     return {
         "_id": str(entry.id),
+        "_accountId": project,
         "date": entry.date,
         "kind": "flag",
         "name": entry.flag,

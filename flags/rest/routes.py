@@ -3,7 +3,8 @@
 import re
 from typing import Any, Final
 
-from flask import Blueprint, Flask, Response, jsonify, request
+from flask import Blueprint, Flask, Response, jsonify, render_template, request
+from pydantic_core import from_json
 from werkzeug.exceptions import HTTPException
 
 from flags import patch
@@ -101,22 +102,31 @@ def rest(store: Store, credentials: Credentials) -> Blueprint:
                 raise Rejected(f"spec: expected proj/P:env/E:flag/KEY, found {spec!r}")
             flag = match[1]
         entries = store.audit(flag=flag, limit=_number("limit", 20), offset=_number("offset", 0))
-        return jsonify(items=[entry_json(e, project, environment) for e in entries])
+        return jsonify(
+            items=[entry_json(e, project, environment) for e in entries],
+            totalCount=len(entries),
+            _links={"self": {"href": "/api/v2/auditlog", "type": "application/json"}},
+        )
 
     return api
 
 
 def install_errors(app: Flask) -> None:
-    """LaunchDarkly's error shape for everything below `/api/`."""
+    """LaunchDarkly's error shape for everything below `/api/`, a page elsewhere."""
+
+    def answer(code: str, message: str, status: int) -> tuple[Response | str, int]:
+        if request.path.startswith("/api/"):
+            return jsonify(code=code, message=message), status
+        return render_template("problem.html", message=message), status
 
     @app.errorhandler(Rejected)
-    def _rejected(error: Rejected) -> tuple[Response, int]:
-        return jsonify(code=error.code, message=str(error)), error.status
+    def _rejected(error: Rejected) -> tuple[Response | str, int]:
+        return answer(error.code, str(error), error.status)
 
     @app.errorhandler(HTTPException)
-    def _http(error: HTTPException) -> tuple[Response, int]:
+    def _http(error: HTTPException) -> tuple[Response | str, int]:
         code = (error.name or "error").lower().replace(" ", "_")
-        return jsonify(code=code, message=error.description), error.code or 500
+        return answer(code, error.description or error.name, error.code or 500)
 
 
 def _named(key: str) -> dict[str, Any]:
@@ -124,10 +134,11 @@ def _named(key: str) -> dict[str, Any]:
 
 
 def _body() -> object:
-    body = request.get_json(silent=True)
-    if body is None:
-        raise Rejected("body: expected a JSON object")
-    return body
+    """Strict JSON: no NaN, no lone surrogates, bounded depth."""
+    try:
+        return from_json(request.get_data(), allow_inf_nan=False)
+    except ValueError as error:
+        raise Rejected(f"body: expected a JSON object: {error}") from None
 
 
 def _number(name: str, default: int) -> int:

@@ -26,6 +26,10 @@ def down(state: StateOption = None, as_json: JsonOption = False) -> None:
     running = [p for p in record.load(folder).processes if record.is_alive(p)]
     began = time.monotonic()
     supervisor = folder.is_locked()
+    if supervisor == 0:
+        raise Unavailable(
+            f"{folder.root}: `migrator up` is about to start", hint="run `migrator down` again"
+        )
     if supervisor is not None:
         os.kill(supervisor, signal.SIGTERM)
         try:

@@ -8,8 +8,11 @@ from rich.console import Console
 
 
 def console() -> Console:
-    """Standard output; rich leaves out colour when it is no terminal or NO_COLOR is set."""
-    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    """Standard output; rich leaves out colour when it is no terminal or NO_COLOR is set.
+
+    Text is shown as it is: what people gave as a reason may look like markup.
+    """
+    return Console(highlight=False, markup=False, emoji=False, soft_wrap=not sys.stdout.isatty())
 
 
 def print_json(value: Any) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 from rich.tree import Tree
 
 from migrator.cli.options import JsonOption
@@ -113,7 +114,7 @@ def show_schema() -> None:
 
 
 def _tree(plan: Migration, name: str, capability: Capability) -> Tree:
-    tree = Tree(f"[bold]{name}[/]")
+    tree = Tree(Text(name, style="bold"))
     routes = Table("methods", "path", "service", box=None, pad_edge=False)
     for route in capability.routes:
         routes.add_row(" ".join(route.methods or ("any",)), route.path, route.service)

@@ -23,7 +23,7 @@ from migrator.plan.check import service_flag
 from migrator.plan.load import load
 from migrator.plan.model import Migration
 from migrator.rollout.verbs import Verb
-from migrator.secrets import Secrets, load_secrets, member
+from migrator.secrets import CONTROLLER, Secrets, load_secrets, member
 from migrator.state import StateDir, find_state
 
 Capability = Annotated[str, typer.Argument(help="Name of the capability.")]
@@ -149,9 +149,16 @@ def _turn(target: str, on: bool, reason: str, state: StateOption, as_json: bool)
 async def _turn_flag(
     server: str, secrets: Secrets, plan: Migration, key: str, on: bool, comment: str
 ) -> int:
+    who, tokens = member(), secrets.flags_tokens
+    if who not in tokens:
+        people = ", ".join(name for name in tokens if name != CONTROLLER)
+        raise InvalidInput(
+            f"{who} has no token of the flag server in secrets.json of the state folder",
+            hint=f"run it as {people}, or start anew with `migrator up` as {who}",
+        )
     async with FlagClient(
         server,
-        secrets.flags_tokens[member()],
+        tokens[who],
         project=plan.spec.flags.project,
         environment=plan.spec.flags.environment,
         via="cli",

@@ -93,9 +93,18 @@ async def _run(composition: Composition, state: StateDir, as_json: bool) -> int:
             supervisor.kill()
         stop.set()
 
+    def hang_up() -> None:
+        """The terminal is gone: what is still said to it must not fail."""
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for descriptor in (1, 2):
+            os.dup2(nowhere, descriptor)
+        os.close(nowhere)
+        stop.set()
+
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, interrupt)
+    loop.add_signal_handler(signal.SIGHUP, hang_up)
     try:
         if await _unless(stop, supervisor.start()):
             secrets = read_json(state.secrets, Secrets)
@@ -111,9 +120,11 @@ async def _run(composition: Composition, state: StateDir, as_json: bool) -> int:
                 ),
             )
     finally:
-        if not as_json:
-            out.print("stopping")
-        await supervisor.stop()
+        try:
+            if not as_json:
+                out.print("stopping")
+        finally:
+            await supervisor.stop()
     if as_json:
         print_json({"event": "all_stopped"})
     return 0
@@ -136,6 +147,11 @@ async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
 
 def _reporter(out: Console, as_json: bool) -> Callable[[ProcessEvent], None]:
     def report(event: ProcessEvent) -> None:
+        # Whoever reads this may be gone; the programs are to be looked after all the same.
+        with contextlib.suppress(OSError):
+            say(event)
+
+    def say(event: ProcessEvent) -> None:
         if as_json:
             print_json(
                 {

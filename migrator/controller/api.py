@@ -18,13 +18,16 @@ from starlette.routing import Route
 
 from migrator.controller.loop import Controller
 from migrator.controller.status import status
-from migrator.errors import InvalidInput
+from migrator.errors import InvalidInput, StateError
 from migrator.rollout.events import Event
 from migrator.rollout.verbs import IllegalVerb, Verb
 
 MAX_BODY: Final = 16 * 1024
 PAGE: Final = 500
 """Events read from the log at once."""
+
+MAX_DIGITS: Final = 18
+"""Of an event's number; more do not fit SQLite's integers."""
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -60,7 +63,7 @@ def application(controller: Controller, token: str) -> Starlette:
     async def events(request: Request) -> Response:
         """Server-sent events: every event after number `after`, then those to come."""
         text = request.headers.get("last-event-id") or request.query_params.get("after", "0")
-        if not text.isdecimal():
+        if not text.isdecimal() or len(text) > MAX_DIGITS:
             return _error(400, "invalid_request", f"after: {text!r} is not an event's number")
         return StreamingResponse(_stream(controller, int(text)), media_type="text/event-stream")
 
@@ -75,6 +78,8 @@ def application(controller: Controller, token: str) -> Starlette:
             return _error(400, "invalid_request", f"{place}: {first['msg']}")
         except ValueError:
             return _error(404, "not_found", f"no verb {verb!r}; there are: {', '.join(Verb)}")
+        except StateError as error:
+            return _error(500, "state", str(error), error.hint)
         except InvalidInput as error:
             return _error(404, "not_found", str(error), error.hint)
         except IllegalVerb as error:

@@ -103,6 +103,8 @@ class Controller:
                 f"no capability {name!r}", hint=f"there are: {', '.join(self.rollouts)}"
             )
         self._record(act(rollout, verb, by=by, reason=reason, now=self._clock()))
+        # A flag that somebody deleted is made anew before the rollout is looked at again.
+        self._ensured = False
         self._soon.set()
 
     async def tick(self) -> None:

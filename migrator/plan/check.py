@@ -1,13 +1,12 @@
 """Rules that hold between parts of a plan. Pure."""
 
-import difflib
-import itertools
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from migrator.plan.document import Path, show_path
+from migrator.plan.errors import nearest
 from migrator.plan.model import Capability, Migration, MonolithWorkload, Route, Stage, Step
 from migrator.plan.units import FULL_SHARE, format_share
 
@@ -81,7 +80,7 @@ def _references(plan: Migration) -> Iterator[Finding]:
                     yield Finding(
                         (*path, "env", key),
                         f"found ${{{reference}}}, expected one of {', '.join(known)}",
-                        _near(reference, known),
+                        nearest(reference, known),
                     )
 
 
@@ -116,7 +115,7 @@ def _services(plan: Migration, capability: Capability, path: Path) -> Iterator[F
             yield Finding(
                 where,
                 f"no service is called {name!r}, expected one of {', '.join(known) or '(none)'}",
-                _near(name, known),
+                nearest(name, known),
             )
 
 
@@ -150,20 +149,25 @@ def _template(route: Route, path: Path) -> Iterator[Finding]:
 
 def _conflicts(plan: Migration, line: Callable[[Path], int]) -> Iterator[Finding]:
     """Two routes that match exactly the same paths and share a method."""
-    routes = [
-        (route, ("spec", "capabilities", name, "routes", index))
-        for name, capability in plan.spec.capabilities.items()
-        for index, route in enumerate(capability.routes)
-    ]
-    for (one, first), (two, second) in itertools.combinations(routes, 2):
-        same = _PARAMETER.sub("{}", one.path) == _PARAMETER.sub("{}", two.path)
-        if same and (
-            one.methods is None or two.methods is None or set(one.methods) & set(two.methods)
-        ):
-            yield Finding(
-                second,
-                f"{two.path} takes the same requests as {show_path(first)}, line {line(first)}",
-            )
+    alike: dict[str, list[tuple[Route, Path]]] = {}
+    for name, capability in plan.spec.capabilities.items():
+        for index, route in enumerate(capability.routes):
+            path: Path = ("spec", "capabilities", name, "routes", index)
+            earlier = alike.setdefault(_PARAMETER.sub("{}", route.path), [])
+            for other, first in earlier:
+                if (
+                    route.methods is None
+                    or other.methods is None
+                    or set(route.methods) & set(other.methods)
+                ):
+                    yield Finding(
+                        path,
+                        f"{route.path} takes the same requests as {show_path(first)}, "
+                        f"line {line(first)}",
+                    )
+                    break
+            else:
+                earlier.append((route, path))
 
 
 def _schedule(schedule: tuple[Step, ...], path: Path) -> Iterator[Finding]:
@@ -190,7 +194,3 @@ def _schedule(schedule: tuple[Step, ...], path: Path) -> Iterator[Finding]:
                 f"{before.stage} is only at {format_share(before.share)}; bring it to 100% first",
             )
         before = step
-
-
-def _near(word: str, known: Iterable[str]) -> str | None:
-    return next(iter(difflib.get_close_matches(word, list(known), n=1)), None)

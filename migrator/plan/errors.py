@@ -1,6 +1,7 @@
 """Problems of a plan: all at once, each with its place, what was found and what was expected."""
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from migrator.errors import InvalidInput
@@ -28,13 +29,20 @@ class PlanErrors(InvalidInput):
     """The plan cannot be used; `problems` in the order of the document."""
 
     def __init__(self, problems: Sequence[Problem], source: str = "") -> None:
-        self.problems = tuple(sorted(problems))
+        self.problems = tuple(sorted(set(problems)))
         lines = source.splitlines()
         count = len(self.problems)
         super().__init__(
             f"the plan has {count} problem{'' if count == 1 else 's'}\n"
             + "\n".join(f"{problem}{_excerpt(problem, lines)}" for problem in self.problems)
         )
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """What `word` was perhaps meant to be."""
+    names = {name.casefold(): name for name in known}
+    near = difflib.get_close_matches(word.casefold(), names, n=1)
+    return names[near[0]] if near else None
 
 
 def _excerpt(problem: Problem, lines: Sequence[str]) -> str:

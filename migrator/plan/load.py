@@ -1,35 +1,28 @@
 """A plan file becomes a `Migration`, or every problem in it at once."""
 
-import difflib
+import contextlib
 import sys
 import types
-import typing
 from collections.abc import Sequence
 from pathlib import Path as FilePath
-from typing import Any, Final, get_args, get_origin
+from typing import Annotated, Any, Final, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from migrator.errors import InvalidInput
 from migrator.plan.check import check
-from migrator.plan.document import Document, Path, read, show_path
-from migrator.plan.errors import PlanErrors, Problem
-from migrator.plan.model import (
-    CookieSource,
-    HeaderSource,
-    Migration,
-    MonolithUrl,
-    MonolithWorkload,
-)
-
-_ONE_OF: Final = ((MonolithWorkload, MonolithUrl), (CookieSource, HeaderSource))
-"""Pairs of models of which a mapping is one: told apart by the key that they do not share."""
+from migrator.plan.document import MAX_SIZE, Document, Path, read, show_path
+from migrator.plan.errors import PlanErrors, Problem, nearest
+from migrator.plan.model import Migration
 
 _PATTERNS: Final = {
     r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$": "expected lower-case letters, digits and single hyphens",
     r"^/": "expected a path that begins with /",
     r"^http://[^/\s?#@]+$": "expected an origin such as http://10.0.0.5:8000",
+    r"^[A-Za-z_][A-Za-z0-9_]*$": "expected letters, digits and underscores, no digit first",
+    r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$": "expected a name of HTTP (RFC 9110 token)",
+    r"^[A-Za-z0-9._-]+$": "expected letters, digits, dots, hyphens and underscores",
 }
 
 
@@ -39,7 +32,7 @@ def load(path: FilePath) -> Migration:
     Raises `PlanErrors` for what is wrong in it, `InvalidInput` if it cannot be read at all.
     """
     try:
-        text = sys.stdin.read() if str(path) == "-" else path.read_bytes().decode()
+        text = _bytes(path).decode()
     except OSError as error:
         raise InvalidInput(
             f"{path}: cannot read the plan: {error.strerror}",
@@ -48,6 +41,15 @@ def load(path: FilePath) -> Migration:
     except UnicodeDecodeError as error:
         raise InvalidInput(f"{path}: the plan is not UTF-8 (byte {error.start})") from None
     return parse(text, str(path))
+
+
+def _bytes(path: FilePath) -> bytes:
+    with contextlib.ExitStack() as stack:
+        file = sys.stdin.buffer if str(path) == "-" else stack.enter_context(path.open("rb"))
+        data = file.read(MAX_SIZE + 1)
+    if len(data) > MAX_SIZE:
+        raise InvalidInput(f"{path}: the plan is larger than {MAX_SIZE} bytes")
+    return data
 
 
 def parse(text: str, file: str) -> Migration:
@@ -70,19 +72,34 @@ def _problems(errors: Sequence[ErrorDetails], document: Document, file: str) -> 
     problems: dict[Path, Problem] = {}
     for error in errors:
         path = _document_path(error["loc"], document.data)
-        keys = _keys(path[:-1], document.data)
+        models = _models_at(path[:-1])
+        keys = list(dict.fromkeys(key for model in models for key in model.model_fields))
+        suggestion = None
+        if error["type"] in {"extra_forbidden", "missing"} and len(models) > 1:
+            told = _which_of(models, _get(path[:-1], document.data))
+            if told is not None and path[-1] in keys:
+                problems.setdefault(path[:-1], _at(document, file, path[:-1], told, None))
+                continue
         if _is_echo(error, path, keys, document.data):
             continue
         if error["type"] == "extra_forbidden":
             message = f"unknown key {path[-1]!r}, expected one of {', '.join(keys)}"
-            near = difflib.get_close_matches(str(path[-1]), keys, n=1)
-            problem = _at(document, file, path, message, near[0] if near else None)
+            suggestion = nearest(str(path[-1]), keys)
         elif error["type"] == "missing":
-            problem = _at(document, file, path, f"the key {path[-1]!r} is missing", None)
+            message = f"the key {path[-1]!r} is missing"
         else:
-            problem = _wrong_value(error, path, document, file)
-        problems.setdefault(path, problem)
+            message, suggestion = _wrong_value(error)
+        problems.setdefault(path, _at(document, file, path, message, suggestion))
     return list(problems.values())
+
+
+def _which_of(models: Sequence[type[BaseModel]], given: Any) -> str | None:
+    """What is wrong where a mapping is one of `models`, told apart by their first keys."""
+    names = [next(iter(model.model_fields)) for model in models]
+    present = [name for name in names if isinstance(given, dict) and name in given]
+    if len(present) > 1:
+        return f"found {' and '.join(present)}, expected one of them"
+    return None if present or given else f"found nothing, expected {' or '.join(names)}"
 
 
 def _is_echo(error: ErrorDetails, path: Path, keys: Sequence[str], data: Any) -> bool:
@@ -93,26 +110,27 @@ def _is_echo(error: ErrorDetails, path: Path, keys: Sequence[str], data: Any) ->
         case "missing":
             given = _get(path[:-1], data)
             unknown = [str(k) for k in given if k not in keys] if isinstance(given, dict) else []
-            misspelt = any(difflib.get_close_matches(name, keys, n=1) for name in unknown)
-            return misspelt or _of_another_kind(path, data)
+            misspelt = any(nearest(name, keys) for name in unknown)
+            return misspelt or (len(_models_at(path[:-1])) > 1 and bool(given))
         case "too_short":
             return bool(error["input"])
         case "literal_error":
-            return isinstance(error["input"], list)
+            return isinstance(error["input"], list) and error["loc"][-1] != path[-1]
         case "tuple_type":
             return isinstance(error["input"], str) and error["loc"][-1] != path[-1]
         case _:
             return False
 
 
-def _wrong_value(error: ErrorDetails, path: Path, document: Document, file: str) -> Problem:
+def _wrong_value(error: ErrorDetails) -> tuple[str, str | None]:
+    """What was found and what was expected, and what was perhaps meant."""
     found = _short(error["input"])
     expected = error["msg"].removeprefix("Value error, ")
-    near: list[str] = []
+    near: str | None = None
     if error["type"] == "enum" or error["type"] == "literal_error":
         values = [v.strip("'") for v in error["ctx"]["expected"].replace(" or ", ", ").split(", ")]
         expected = f"expected one of {', '.join(values)}"
-        near = difflib.get_close_matches(str(error["input"]), values, n=1)
+        near = nearest(str(error["input"]), values)
     elif error["type"] == "too_short":
         expected = "expected at least one"
     elif error["type"] == "string_pattern_mismatch":
@@ -125,7 +143,7 @@ def _wrong_value(error: ErrorDetails, path: Path, document: Document, file: str)
         expected = "expected text" + (", in quotes" if isinstance(error["input"], int) else "")
     elif not expected.startswith("expected"):
         expected = expected[:1].lower() + expected[1:]
-    return _at(document, file, path, f"found {found}, {expected}", near[0] if near else None)
+    return f"found {found}, {expected}", near
 
 
 def _document_path(loc: Sequence[str | int], data: Any) -> Path:
@@ -144,37 +162,34 @@ def _document_path(loc: Sequence[str | int], data: Any) -> Path:
     return tuple(path)
 
 
-def _of_another_kind(path: Path, data: Any) -> bool:
-    """Whether the missing key belongs to the member of a union that was not meant."""
-    given = _get(path[:-1], data)
-    for pair in _ONE_OF:
-        own = {key for model in pair for key in model.model_fields}
-        if path[-1] in own and isinstance(given, dict) and own & set(given):
-            return True
-    return False
-
-
-def _keys(path: Path, data: Any) -> list[str]:
-    """The keys that the model knows at `path`."""
-    models: list[type[BaseModel]] = [Migration]
+def _models_at(path: Path) -> list[type[BaseModel]]:
+    """The models of which the mapping at `path` may be one."""
+    annotations: list[Any] = [Migration]
     for part in path:
-        nested: list[type[BaseModel]] = []
-        for model in models:
-            if isinstance(part, str) and part in model.model_fields:
-                nested += _models(model.model_fields[part].annotation)
-            elif not isinstance(part, int):
-                nested += [model] if model not in nested else []
-        models = nested or models
-    return list(dict.fromkeys(key for model in models for key in model.model_fields))
+        annotations = [inner for outer in annotations for inner in _inside(outer, part)]
+    return [m for a in annotations for m in _members(a) if isinstance(m, type)
+            and issubclass(m, BaseModel)]  # fmt: skip
 
 
-def _models(annotation: Any) -> list[type[BaseModel]]:
-    """Every model that `annotation` mentions."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    if get_origin(annotation) in (typing.Union, types.UnionType, dict, tuple, typing.Annotated):
-        return [model for part in get_args(annotation) for model in _models(part)]
-    return []
+def _inside(annotation: Any, part: str | int) -> list[Any]:
+    """The annotations of the member `part` of a value of `annotation`."""
+    found: list[Any] = []
+    for member in _members(annotation):
+        if isinstance(member, type) and issubclass(member, BaseModel):
+            if part in member.model_fields:
+                found.append(member.model_fields[str(part)].annotation)
+        elif get_origin(member) is (tuple if isinstance(part, int) else dict):
+            found.append(get_args(member)[0 if isinstance(part, int) else 1])
+    return found
+
+
+def _members(annotation: Any) -> list[Any]:
+    """`annotation` without `Annotated`, or the members of the union that it is."""
+    if get_origin(annotation) is Annotated:
+        return _members(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, types.UnionType):
+        return [member for part in get_args(annotation) for member in _members(part)]
+    return [annotation]
 
 
 def _get(path: Path, data: Any) -> Any:

@@ -112,7 +112,7 @@ class Route(Model):
     """Requests of one path template (OpenAPI syntax, trailing `*`) and the service for them."""
 
     path: Annotated[str, Field(pattern=r"^/")]
-    methods: tuple[Method, ...] | None = None
+    methods: Annotated[tuple[Method, ...], Field(min_length=1)] | None = None
     """None: every method."""
     service: Name
     access: Literal["read", "write"] | None = None
@@ -138,7 +138,7 @@ class ErrorRateLimit(Model):
 
 
 class LatencyLimit(Model):
-    max_ratio: Annotated[float, Field(gt=1)] = 1.5
+    max_ratio: Annotated[float, Field(gt=1, le=1000)] = 1.5
     """New origin's quantile over the old one's."""
     min_increase: Duration = 0.025
     """A smaller difference is never held against the service."""

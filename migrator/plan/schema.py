@@ -10,5 +10,5 @@ def schema() -> dict[str, Any]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Migration",
-        **Migration.model_json_schema(mode="validation"),
+        **Migration.model_json_schema(mode="serialization"),  # so that defaults are written so too
     }

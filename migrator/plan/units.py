@@ -10,7 +10,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Annotated, Final
 
-from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
+from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 FULL_SHARE: Final = 100_000
 """100 %, in thousandths of a percent."""
@@ -24,6 +24,8 @@ _UNITS: Final[Mapping[str, Decimal]] = MappingProxyType(
         "d": Decimal(86400),
     }
 )
+MAX_DURATION: Final = 366 * 86400.0
+"""Seconds. A longer one is a slip."""
 _DURATION: Final = re.compile(r"(?:\d{1,9}(?:\.\d{1,3})?(?:ms|s|m|h|d))+", re.ASCII)
 _PART: Final = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h|d)", re.ASCII)
 _PERCENT: Final = re.compile(r"(\d{1,3}(?:\.\d{1,3})?)\s?%", re.ASCII)
@@ -35,20 +37,26 @@ def parse_duration(value: object) -> float:
     Raises `ValueError` for anything else, bare integers included: `hold: 5` does not say 5 what.
     """
     if isinstance(value, float):
-        return value
-    if isinstance(value, str) and _DURATION.fullmatch(value):
-        return float(sum(Decimal(n) * _UNITS[u] for n, u in _PART.findall(value)))
-    raise ValueError("expected a duration such as 250ms, 30s, 5m or 1h30m")
+        seconds = value
+    elif isinstance(value, str) and _DURATION.fullmatch(value):
+        seconds = float(sum(Decimal(n) * _UNITS[u] for n, u in _PART.findall(value)))
+    else:
+        raise ValueError("expected a duration such as 250ms, 30s, 5m or 1h30m")
+    if not 0 <= seconds <= MAX_DURATION:
+        raise ValueError("expected a duration from 0s to 366d")
+    return seconds
 
 
 def format_duration(seconds: float) -> str:
-    """The shortest exact text of `seconds`, to a millisecond: the inverse of `parse_duration`."""
-    left = round(seconds * 1000)
+    """The shortest exact text of `seconds`, to a microsecond: the inverse of `parse_duration`."""
+    whole, micro = divmod(round(seconds * 1_000_000), 1000)
     parts: list[str] = []
-    for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)):
-        count, left = divmod(left, size)
+    for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000)):
+        count, whole = divmod(whole, size)
         if count:
             parts.append(f"{count}{unit}")
+    if whole or micro:
+        parts.append(f"{whole + Decimal(micro) / 1000}ms")
     return "".join(parts) or "0s"
 
 
@@ -72,7 +80,6 @@ def format_share(weight: int) -> str:
 Duration = Annotated[
     float,
     BeforeValidator(parse_duration),
-    Field(ge=0),
     PlainSerializer(format_duration),
     WithJsonSchema({"type": "string", "pattern": rf"^{_DURATION.pattern}$"}),
 ]

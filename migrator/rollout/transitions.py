@@ -49,6 +49,7 @@ TRANSITIONS: Final[Mapping[Phase, Mapping[Kind, Phase]]] = MappingProxyType(
             Kind.STARTED: Phase.PENDING,
             Kind.STEP_ENTERED: Phase.HOLDING,
             Kind.COMPLETED: Phase.COMPLETE,
+            Kind.ROLLED_BACK: Phase.ROLLED_BACK,
             Kind.PAUSED: Phase.PAUSED,
             Kind.ABORTED: Phase.ABORTED,
             Kind.FLAG_CHANGED_BY_OTHER: Phase.PAUSED,

@@ -29,7 +29,7 @@ def rotate(path: Path, limit: int = LIMIT) -> bool:
 
 def tail(path: Path, lines: int, most: int = 256 * 1024) -> list[str]:
     """The last `lines` lines, of the last `most` bytes."""
-    if not path.exists():
+    if not lines or not path.exists():
         return []
     with path.open("rb") as log:
         size = log.seek(0, 2)

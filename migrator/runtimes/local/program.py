@@ -104,6 +104,7 @@ class Program:
             await asyncio.sleep(LOOK_EVERY)
         if self._life is not None:
             await self._life
+        self._run = None
         if self.state is not State.WAITING:
             self._become(State.STOPPED)
             self._emit(ProcessEvent(process=self.spec.name, event="stopped"))
@@ -135,7 +136,8 @@ class Program:
                 why = await self._until_end(run)
             adopt = None
             self.ready.clear()
-            self._run = None
+            if run is None or run.ended.done():
+                self._run = None
             if self._stop.is_set():
                 break
             if not self.first_start.done():

@@ -52,7 +52,9 @@ def start_time(pid: int) -> float | None:
 
 def is_alive(process: Process) -> bool:
     """Whether this very process still runs; never a stranger that got its pid."""
-    return process.pid is not None and start_time(process.pid) == process.started
+    if process.pid is None or process.started is None:
+        return False
+    return start_time(process.pid) == process.started
 
 
 def group_members(group: int) -> list[psutil.Process]:

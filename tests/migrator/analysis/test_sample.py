@@ -1,0 +1,121 @@
+"""Arithmetic of counters: adding, subtracting, quantiles."""
+
+import json
+from bisect import bisect_left
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from migrator.analysis.sample import NOTHING, Histogram, Sample, total
+
+BOUNDS = (0.25, 1.0, 8.0, 64.0, 512.0)
+counts = st.lists(st.integers(0, 1000), min_size=len(BOUNDS) + 1, max_size=len(BOUNDS) + 1).map(
+    tuple
+)
+histograms = st.builds(Histogram, bounds_ms=st.just(BOUNDS), counts=counts)
+samples = st.builds(
+    Sample,
+    requests=st.integers(0, 10**6),
+    errors=st.integers(0, 10**6),
+    fallbacks=st.integers(0, 10**6),
+    latency=histograms,
+)
+quantiles = st.floats(0, 1)
+values = st.lists(st.floats(0, 500), min_size=1, max_size=50)
+
+
+def counted(latencies: list[float]) -> Histogram:
+    buckets = [0] * (len(BOUNDS) + 1)
+    for latency in latencies:
+        buckets[bisect_left(BOUNDS, latency)] += 1
+    return Histogram(bounds_ms=BOUNDS, counts=tuple(buckets))
+
+
+@given(samples, samples)
+def test_minus_undoes_add(before: Sample, more: Sample) -> None:
+    assert (before + more).minus(before) == more
+
+
+@given(samples, samples, samples)
+def test_adding_is_commutative_and_associative(a: Sample, b: Sample, c: Sample) -> None:
+    assert a + b == b + a
+    assert (a + b) + c == a + (b + c)
+    assert a + NOTHING == NOTHING + a == a
+    assert total([a, b, c]) == a + b + c
+
+
+@given(samples, samples)
+def test_minus_is_never_negative(now: Sample, then: Sample) -> None:
+    left = now.minus(then)
+    assert min(left.requests, left.errors, left.fallbacks, *left.latency.counts) >= 0
+
+
+@given(samples)
+def test_a_fallen_counter_counts_from_nothing(sample: Sample) -> None:
+    earlier = sample + Sample(requests=1)
+    assert sample.minus(earlier) == sample
+
+
+@given(samples)
+def test_json_round_trip(sample: Sample) -> None:
+    assert Sample.from_json(json.loads(json.dumps(sample.to_json()))) == sample
+
+
+@given(histograms, quantiles, quantiles)
+def test_quantiles_are_monotone_and_within_bounds(h: Histogram, a: float, b: float) -> None:
+    low, high = h.quantile(min(a, b)), h.quantile(max(a, b))
+    if not h.total:
+        assert low is None
+        assert high is None
+        return
+    assert low is not None
+    assert high is not None
+    assert 0 <= low <= high + 1e-9
+    assert high <= BOUNDS[-1]
+
+
+@given(values, quantiles)
+def test_a_quantile_is_in_the_bucket_of_the_true_one(latencies: list[float], q: float) -> None:
+    rank = max(1, -int(-q * len(latencies) // 1))
+    true = sorted(latencies)[min(rank, len(latencies)) - 1]
+    bucket = bisect_left(BOUNDS, true)
+    lower = BOUNDS[bucket - 1] if bucket else 0.0
+    found = counted(latencies).quantile(q)
+    assert found is not None
+    assert lower <= found + 1e-9
+    assert found <= BOUNDS[bucket] + 1e-9
+
+
+@given(values, st.floats(0, 600))
+def test_above_never_counts_too_many(latencies: list[float], limit: float) -> None:
+    histogram = counted(latencies)
+    assert histogram.above(limit) <= sum(1 for latency in latencies if latency >= limit)
+    assert histogram.above(0) == len(latencies)
+
+
+def test_other_buckets_are_not_bent() -> None:
+    old = Histogram(bounds_ms=(1.0,), counts=(5, 5))
+    new = Histogram(bounds_ms=(2.0,), counts=(1, 1))
+    assert old + new == new
+    assert new.minus(old) == new
+    assert Histogram() + old == old + Histogram() == old
+
+
+def test_above_the_last_bound_the_last_bound_is_told() -> None:
+    assert Histogram(bounds_ms=(1.0, 2.0), counts=(0, 0, 9)).quantile(0.5) == 2.0
+
+
+@pytest.mark.parametrize(
+    ("requests", "errors", "rate", "failing"),
+    [
+        pytest.param(0, 0, 0.0, False, id="nothing"),
+        pytest.param(10, 0, 0.0, False, id="good"),
+        pytest.param(10, 4, 0.4, False, id="less than half"),
+        pytest.param(10, 5, 0.5, True, id="half"),
+        pytest.param(1, 1, 1.0, True, id="all"),
+    ],
+)
+def test_rates(requests: int, errors: int, rate: float, failing: bool) -> None:
+    sample = Sample(requests=requests, errors=errors)
+    assert (sample.error_rate, sample.failing) == (rate, failing)

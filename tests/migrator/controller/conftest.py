@@ -1,0 +1,272 @@
+"""A controller with a real flag server, a scripted proxy behind real HTTP, and a virtual clock."""
+
+import asyncio
+import contextlib
+import json
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from flags.server import ServerSettings, running_server
+from migrator.controller.loop import Controller
+from migrator.controller.observe import ProxyStats
+from migrator.controller.store import EventLog
+from migrator.flagclient import FlagClient
+from migrator.plan.load import parse
+from migrator.plan.model import Migration
+from migrator.plan.schedule import steps
+from migrator.rollout.events import Event, Kind
+from migrator.rollout.state import Rollout
+from migrator.rollout.transitions import Phase
+
+PATIENCE = 20.0
+"""Seconds any awaited condition may take on a loaded machine."""
+TOKENS = {"migrator-controller": "api-controller-9c02aa", "alice": "api-alice-7b1f44d2aa"}
+CREDENTIALS = {
+    "project": "cms",
+    "environment": "production",
+    "sdk_key": "sdk-5f1c0a9e-2b7d-4c63",
+    "mobile_key": "mob-5f1c0a9e-2b7d-4c63",
+    "client_side_id": "0123456789abcdef01234567",
+    "session_secret": "session-secret-of-these-tests",
+    "tokens": TOKENS,
+}
+PLAN = """\
+apiVersion: migrator.dev/v1alpha1
+kind: Migration
+metadata: {name: cms}
+spec:
+  flags: {project: cms, environment: production}
+  monolith: {url: "http://10.0.0.5:8000"}
+  services:
+    cart: {command: [python, -m, cart]}
+    stock: {command: [python, -m, stock]}
+  capabilities:
+    shop:
+      routes:
+        - {path: /cart, service: cart}
+      needs: [stock]
+      schedule:
+        - {stage: dualwrite, hold: 10s}
+        - {stage: live, share: 5%, hold: 10s, min_requests: 100}
+        - {stage: live, hold: 10s, min_requests: 100}
+        - {stage: complete, hold: 0s}
+"""
+
+
+@contextlib.asynccontextmanager
+async def served(app: ASGIApp) -> AsyncIterator[str]:
+    """Real HTTP on a free port; yields the origin."""
+
+    class Server(uvicorn.Server):
+        @contextlib.contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            yield
+
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        config = uvicorn.Config(
+            app, lifespan="off", log_level="warning", timeout_graceful_shutdown=1
+        )
+        server = Server(config)
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while not server.started:
+                    await asyncio.sleep(0.005)
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            await serving
+
+
+class ScriptedProxy:
+    """Cumulative counters that tests write; /stats tells them."""
+
+    def __init__(self) -> None:
+        self.instance = "proxy-1"
+        self.cells: dict[tuple[str, str], list[int]] = {}
+        self.broken = False
+
+    def serve(self, stage: str, origin: str, requests: int, errors: int = 0) -> None:
+        cell = self.cells.setdefault((stage, origin), [0, 0])
+        cell[0] += requests
+        cell[1] += errors
+
+    async def stats(self, _: Request) -> Response:
+        if self.broken:
+            return Response("no", 500)
+        cells = [
+            {
+                "capability": "shop",
+                "stage": stage,
+                "origin": origin,
+                "requests": requests,
+                "errors": errors,
+                "latency": {"bounds_ms": [10, 100], "counts": [requests, 0, 0]},
+            }
+            for (stage, origin), (requests, errors) in self.cells.items()
+        ]
+        return JSONResponse({"instance": self.instance, "cells": cells})
+
+
+class Play:
+    """One migration: `tick` lets time pass and users come, then the controller look."""
+
+    def __init__(self, folder: Path, plan: Migration, proxy: ScriptedProxy, admin: str) -> None:
+        self.folder = folder
+        self.plan = plan
+        self.proxy = proxy
+        self.now = 1_700_000_000.0
+        self.errors = 0
+        """Of each 20 requests that the service answers."""
+        self.origin = ""
+        self.controller: Controller
+        self._admin = admin
+        self._server = contextlib.AsyncExitStack()
+        self._process = contextlib.AsyncExitStack()
+        self._known: dict[str, int] = {}
+
+    async def start_flags(self) -> None:
+        """On the same port as before, with what it knew."""
+        port = int(self.origin.rpartition(":")[2] or 0)
+        credentials = self.folder / "credentials.json"
+        credentials.touch(mode=0o600)
+        credentials.write_text(json.dumps(CREDENTIALS))
+        settings = ServerSettings(
+            port=port, database=self.folder / "flags.db", credentials=credentials
+        )
+        self.origin = await self._server.enter_async_context(running_server(settings))
+
+    async def stop_flags(self) -> None:
+        await self._server.aclose()
+
+    async def start(self, plan: Migration | None = None) -> None:
+        """A new controller process on the same log."""
+        self.plan = plan or self.plan
+        enter = self._process.enter_async_context
+        flags = await enter(self.client("migrator-controller"))
+        proxy = await enter(ProxyStats(self._admin))
+        self.log = self._process.enter_context(EventLog(self.folder / "rollout.db"))
+        schedules = {name: steps(c) for name, c in self.plan.spec.capabilities.items()}
+        self.controller = Controller(
+            self.plan, schedules, self.log, flags=flags, proxy=proxy, clock=lambda: self.now
+        )
+
+    async def stop(self) -> None:
+        await self._process.aclose()
+
+    def client(self, who: str, via: str | None = None) -> FlagClient:
+        return FlagClient(
+            self.origin, TOKENS[who], project="cms", environment="production", via=via,
+            timeout=PATIENCE,
+        )  # fmt: skip
+
+    async def turn(self, key: str, on: bool, comment: str = "", via: str | None = None) -> None:
+        """As alice."""
+        async with self.client("alice", via) as flags:
+            await flags.turn(key, on=on, comment=comment)
+
+    async def delete(self, key: str) -> None:
+        async with httpx.AsyncClient(headers={"Authorization": TOKENS["alice"]}) as http:
+            (await http.delete(f"{self.origin}/api/v2/flags/cms/{key}")).raise_for_status()
+
+    async def flag(self, key: str = "shop") -> tuple[bool, Mapping[str, int]]:
+        """On, and the shares by stage, as alice sees them."""
+        async with self.client("alice") as flags:
+            flag = await flags.get(key)
+        return flag.on, {str(stage): share for stage, share in flag.weights() or ()}
+
+    async def tick(self, seconds: float = 0.5, requests: int = 20) -> Rollout:
+        self.now += seconds
+        rollout = self.rollout
+        if rollout.begun and rollout.entered is not None:
+            stage = str(rollout.steps[rollout.entered].stage)
+            for origin, errors in (("old", 0), ("new", self.errors)):
+                self.proxy.serve(stage, origin, requests, requests * errors // 20)
+        await self.controller.tick()
+        return self.rollout
+
+    async def until(self, done: Callable[[Rollout], bool], most: int = 200) -> Rollout:
+        for _ in range(most):
+            if done(await self.tick()):
+                return self.rollout
+        raise AssertionError(f"not within {most} looks: {self.rollout}")
+
+    async def reach(self, phase: Phase, step: int | None = None) -> Rollout:
+        return await self.until(
+            lambda rollout: rollout.phase is phase and step in (None, rollout.step)
+        )
+
+    @property
+    def rollout(self) -> Rollout:
+        return self.controller.rollouts["shop"]
+
+    def events(self) -> list[Event]:
+        return self.log.read()
+
+    def kinds(self) -> list[Kind]:
+        return [event.kind for event in self.events()]
+
+    async def close(self) -> None:
+        await self.stop()
+        await self.stop_flags()
+
+
+Begin = Callable[..., AbstractAsyncContextManager[Play]]
+
+
+@pytest.fixture
+def make_plan() -> Callable[..., Migration]:
+    """The plan of these tests after textual replacements."""
+
+    def make(*changes: tuple[str, str]) -> Migration:
+        text = PLAN
+        for old, new in changes:
+            assert old in text
+            text = text.replace(old, new)
+        return parse(text, "plan.yaml")
+
+    return make
+
+
+@pytest.fixture
+def play(tmp_path: Path, make_plan: Callable[..., Migration]) -> Begin:
+    @contextlib.asynccontextmanager
+    async def begin(*changes: tuple[str, str]) -> AsyncIterator[Play]:
+        proxy = ScriptedProxy()
+        app = Starlette(routes=[Route("/stats", proxy.stats)])
+        async with served(app) as admin:
+            world = Play(tmp_path, make_plan(*changes), proxy, admin)
+            try:
+                await world.start_flags()
+                await world.start()
+                yield world
+            finally:
+                await world.close()
+
+    return begin
+
+
+@pytest.fixture(scope="session")
+def serve() -> Callable[[ASGIApp], AbstractAsyncContextManager[str]]:
+    return served
+
+
+@pytest.fixture
+def event() -> Callable[..., Event]:
+    def make(kind: Kind = Kind.PAUSED, capability: str = "shop", **data: Any) -> Event:
+        return Event(at=5.5, capability=capability, kind=kind, by="alice", why="so", data=data)
+
+    return make
