@@ -1,0 +1,239 @@
+"""A whole proxy with real workers, a real flag server, and origins scripted at socket level."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from flags.server import ServerSettings, running_server
+
+SDK_KEY = "sdk-0123456789abcdef"
+TOKEN = "api-0123456789abcdef"
+PATIENCE = 30.0
+SERVE = (
+    "import sys; from pathlib import Path; from routing.server import ServerSettings, serve; "
+    "sys.exit(serve(ServerSettings(config=Path(sys.argv[1]), state=Path(sys.argv[2]))))"
+)
+Handler = Callable[[bytes, asyncio.StreamReader, asyncio.StreamWriter], Any]
+
+
+class Origin:
+    """An HTTP origin whose answers are bytes. `seen` has every request head in order."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.seen: list[bytes] = []
+        self.answer: Handler = self.echo
+        self._server: asyncio.Server | None = None
+        self.port = 0
+
+    async def start(self) -> None:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+
+    async def echo(
+        self, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """Says its name and how long the body was."""
+        size = 0
+        lower = head.lower()
+        if b"content-length:" in lower:
+            length = int(lower.split(b"content-length:")[1].split(b"\r\n")[0])
+            size = len(await reader.readexactly(length))
+        elif b"transfer-encoding: chunked" in lower:
+            while chunk := int((await reader.readline()), 16):
+                size += len((await reader.readexactly(chunk + 2))[:-2])
+            await reader.readline()
+        body = f"{self.name} {size}".encode()
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            while not writer.is_closing():
+                head = await reader.readuntil(b"\r\n\r\n")
+                self.seen.append(head)
+                await self.answer(head, reader, writer)
+                await writer.drain()
+        writer.close()
+
+
+class World:
+    """Monolith `old`, service `new`, flag server, and a proxy process with two workers."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.old, self.new = Origin("old"), Origin("new")
+        self.flags = ""
+        self.edge = self.gateway = self.admin = ""
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def config(self, **changes: object) -> dict[str, Any]:
+        return {
+            "migration": "test",
+            "listen": {"port": 0},
+            "gateway": {"port": 0},
+            "context": {"key": [{"cookie": "uid"}, {"header": "x-user"}]},
+            "monolith": f"http://127.0.0.1:{self.old.port}",
+            "services": {"articles": f"http://127.0.0.1:{self.new.port}"},
+            "capabilities": {
+                "publishing": {
+                    "flag": "publishing",
+                    "routes": [{"path": "/articles/{id}", "service": "articles"}],
+                }
+            },
+            "expose_decision": True,
+            "timeouts": {"retry": 1.0, "response": 1.5, "header": 1.0},
+            **changes,
+        }
+
+    def environment(self, key: str = SDK_KEY) -> dict[str, str]:
+        names = ("BASE_URI", "STREAM_URI", "EVENTS_URI")
+        uris = {f"LAUNCHDARKLY_{name}": self.flags for name in names}
+        return {**os.environ, "LAUNCHDARKLY_SDK_KEY": key, **uris}
+
+    def start_proxy(self, admin_port: int) -> None:
+        config = self.folder / "routes.json"
+        config.write_text(json.dumps(self.config()))
+        self.admin = f"http://127.0.0.1:{admin_port}"
+        code = SERVE.replace("argv[2])", f"argv[2]), admin_port={admin_port}")
+        with (self.folder / "proxy.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", code, str(config), str(self.folder)],
+                env=self.environment(),
+                stdout=log,
+                stderr=log,
+            )
+
+    async def ready(self, http: httpx.AsyncClient) -> None:
+        async def answers() -> bool:
+            with contextlib.suppress(httpx.TransportError):
+                return (await http.get(f"{self.admin}/readyz")).is_success
+            return False
+
+        await until(answers)
+        routes = (await http.get(f"{self.admin}/routes")).json()
+        self.edge = "http://{}:{}".format(*routes["edge"])
+        self.gateway = "http://{}:{}".format(*routes["gateway"])
+
+    async def stage(self, http: httpx.AsyncClient, value: str, share: int = 100_000) -> None:
+        """Set the flag and wait until every worker obeys."""
+        headers = {"Authorization": TOKEN}
+        place = f"{self.flags}/api/v2/flags/test/publishing"
+        flag = (await http.get(place, headers=headers)).json()
+        ids = {v["value"]: v["_id"] for v in flag["variations"]}
+        weights = {ids["off"]: 100_000 - share, ids[value]: share}
+        if value == "off":
+            weights = {ids["off"]: 100_000}
+        changed = await http.patch(
+            place,
+            headers={
+                **headers,
+                "Content-Type": "application/json; domain-model=launchdarkly.semanticpatch",
+            },
+            json={
+                "environmentKey": "production",
+                "instructions": [
+                    {"kind": "turnFlagOn"},
+                    {
+                        "kind": "updateFallthroughVariationOrRollout",
+                        "rolloutContextKind": "user",
+                        "rolloutWeights": {i: w for i, w in weights.items() if w},
+                    },
+                ],
+            },
+        )
+        version = changed.raise_for_status().json()["environments"]["production"]["version"]
+
+        async def everywhere() -> bool:
+            for _ in range(12):
+                async with httpx.AsyncClient(trust_env=False) as fresh:
+                    answer = await fresh.get(f"{self.edge}/articles/0", headers={"x-user": "w"})
+                if f"version={version}" not in answer.headers["x-migrator-decision"]:
+                    return False
+            return True
+
+        await until(everywhere)
+        self.old.seen.clear()
+        self.new.seen.clear()
+
+    async def stats(self, http: httpx.AsyncClient) -> dict[str, Any]:
+        stats: dict[str, Any] = (await http.get(f"{self.admin}/stats")).json()
+        return stats
+
+    def end(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(timeout=PATIENCE)
+
+
+async def until(done: Callable[[], Any]) -> None:
+    """Ask `done` again and again until it is true."""
+    deadline = time.monotonic() + PATIENCE
+    while not await done():
+        assert time.monotonic() < deadline, "waited in vain"
+        await asyncio.sleep(0.02)
+
+
+@pytest.fixture(scope="session")
+def wait_until() -> Callable[[Callable[[], Any]], Any]:
+    return until
+
+
+@contextlib.asynccontextmanager
+async def running_world(folder: Path) -> AsyncIterator[World]:
+    world = World(folder)
+    credentials = folder / "credentials.json"
+    credentials.touch(mode=0o600)
+    credentials.write_text(
+        json.dumps(
+            {
+                "project": "test",
+                "environment": "production",
+                "sdk_key": SDK_KEY,
+                "mobile_key": "mob-0123456789abcdef",
+                "client_side_id": "0123456789abcdef01234567",
+                "session_secret": "0123456789abcdef",
+                "tokens": {"alice": TOKEN},
+            }
+        )
+    )
+    settings = ServerSettings(port=0, database=folder / "flags.db", credentials=credentials)
+    async with running_server(settings) as world.flags:
+        await world.old.start()
+        await world.new.start()
+        async with httpx.AsyncClient(trust_env=False) as http:
+            body = {
+                "key": "publishing",
+                "name": "publishing",
+                "purpose": "migration",
+                "migrationSettings": {"contextKind": "user", "stageCount": 6},
+            }
+            place = f"{world.flags}/api/v2/flags/test"
+            answer = await http.post(place, headers={"Authorization": TOKEN}, json=body)
+            answer.raise_for_status()
+        try:
+            yield world
+        finally:
+            await asyncio.to_thread(world.end)
+            await world.old.stop()
+            await world.new.stop()
+
+
+@pytest.fixture
+def begin(tmp_path: Path) -> Callable[[], contextlib.AbstractAsyncContextManager[World]]:
+    return lambda: running_world(tmp_path)
