@@ -9,6 +9,7 @@ from typing import Any
 
 import psutil
 import pytest
+
 from running import MIGRATOR, Running, start, tiny_plan, wait_for
 
 pytestmark = [pytest.mark.e2e]

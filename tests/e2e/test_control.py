@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+
 from running import Running, running_sample, sample_plan, wait_for
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180), pytest.mark.xdist_group("control")]

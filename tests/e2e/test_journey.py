@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from running import SAMPLE, sample_plan
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]

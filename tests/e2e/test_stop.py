@@ -6,6 +6,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+
 from running import Running, start, tiny_plan, wait_for
 
 pytestmark = [pytest.mark.e2e]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+
 from running import SAMPLE, Running, running_sample, start, wait_for
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(280)]

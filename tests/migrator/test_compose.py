@@ -1,0 +1,85 @@
+"""The plan becomes programs with their environments."""
+
+from pathlib import Path
+
+import pytest
+
+from migrator.compose import Composition, compose, substitute, wanted_ports
+from migrator.plan.load import parse
+from migrator.secrets import Secrets
+from migrator.state import StateDir
+
+PLAN = """
+apiVersion: migrator.dev/v1alpha1
+kind: Migration
+metadata: {name: shop}
+spec:
+  flags: {project: shop}
+  secrets: [SHARED]
+  monolith: {workload: {command: [python, -m, shop], env: {PEER: "${services.cart.url}/x"}}}
+  services:
+    cart: {command: [python, -m, cart], cwd: code, env: {OLD: "${monolith.url}"}}
+  capabilities:
+    buying: {routes: [{path: "/cart/*", service: cart}]}
+"""
+
+
+@pytest.fixture
+def composition(tmp_path: Path) -> Composition:
+    plan = parse(PLAN, "plan.yaml")
+    ports = {name: 20_000 + number for number, name in enumerate(wanted_ports(plan))}
+    secrets = Secrets.make("alice", lambda size: "ab" * size).completed(
+        "alice", ["SHARED"], lambda size: "cd" * size
+    )
+    return compose(
+        plan,
+        folder=tmp_path,
+        ports=ports,
+        secrets=secrets,
+        state=StateDir(tmp_path / "state"),
+        environment={
+            "PATH": "/bin",
+            "LAUNCHDARKLY_SDK_KEY": "mine",
+            "MIGRATOR_STATE": "x",
+            "A": "b",
+        },
+        python="/venv/bin/python",
+    )
+
+
+def test_workloads_get_what_they_need(composition: Composition, tmp_path: Path) -> None:
+    cart = next(spec for spec in composition.specs if spec.name == "cart")
+    assert cart.cwd == (tmp_path / "code").resolve()
+    assert cart.env["PORT"] == str(cart.port)
+    assert cart.env["SHARED"] == "cd" * 32
+    assert cart.env["OLD"] == composition.addresses.monolith
+    assert cart.env["LAUNCHDARKLY_BASE_URI"] == composition.addresses.flags
+    assert cart.env["LAUNCHDARKLY_SDK_KEY"].startswith("sdk-abab"), "never the key of our own shell"
+    assert cart.env["PATH"] == "/venv/bin:/bin"
+    assert (cart.env["A"], "MIGRATOR_STATE" in cart.env) == ("b", False)
+
+
+def test_only_workloads_get_their_secrets(composition: Composition) -> None:
+    for spec in composition.specs:
+        given = "SHARED" in spec.env
+        assert given == (spec.name in ("cart", "monolith")), spec.name
+        assert "ab" * 16 not in " ".join(spec.command), "a secret in arguments can be read by all"
+
+
+def test_flags_come_first_and_the_controller_last(composition: Composition) -> None:
+    ordered = sorted(composition.specs, key=lambda spec: spec.level)
+    assert ordered[0].name == "flag-server"
+    assert [spec.name for spec in ordered[-2:]] == ["proxy", "controller"]
+
+
+def test_the_proxys_document(composition: Composition) -> None:
+    assert composition.routes["capabilities"]["buying"]["flag"] == "buying"
+    assert composition.routes["services"] == {"cart": composition.addresses.services["cart"]}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("${a.url}/x", "http://h/x"), ("${b.url}", "${b.url}"), ("$a", "$a"), ("", "")],
+)
+def test_substitute(text: str, expected: str) -> None:
+    assert substitute(text, {"a.url": "http://h"}) == expected
