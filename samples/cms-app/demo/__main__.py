@@ -97,7 +97,7 @@ def _break(system: System) -> SwitchOff:
     fault_at = time.time()
     _faults(system, {"error_rate": 0.4})
     _wait(system, ROLLBACK, {"publishing": "rolled_back"})
-    switch = _measure(system, "publishing", "publishing", "the articles service fails", fault_at)
+    switch = _measure(system, "publishing", "publishing", fault_at)
     _faults(system, None)
     return switch
 
@@ -106,7 +106,7 @@ def _kill(system: System, console: Console) -> SwitchOff:
     console.print("Now a person switches the comments service off: migrator kill service/comments")
     system.run("kill", "service/comments", "--reason", "demonstration")
     _wait(system, ROLLBACK, {"discussion": "killed"})
-    return _measure(system, "comments-service", "discussion", "a person's decision", None)
+    return _measure(system, "comments-service", "discussion", None)
 
 
 def _wait(system: System, patience: float, wanted: dict[str, str]) -> None:
@@ -124,9 +124,7 @@ def _wait(system: System, patience: float, wanted: dict[str, str]) -> None:
             return
 
 
-def _measure(
-    system: System, flag: str, capability: str, why: str, fault_at: float | None
-) -> SwitchOff:
+def _measure(system: System, flag: str, capability: str, fault_at: float | None) -> SwitchOff:
     """When the flag server stored the change, and when a proxy last chose the service."""
     entry = _last_change(system, flag)
     time.sleep(SETTLE)
@@ -139,7 +137,6 @@ def _measure(
         what=flag,
         capability=capability,
         who=entry["member"]["email"],
-        why=why,
         changed_at=entry["date"] / 1000,
         last_wrong_at=max(decided),
         fault_at=fault_at,

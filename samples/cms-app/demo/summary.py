@@ -20,7 +20,6 @@ class SwitchOff:
     what: str
     capability: str
     who: str
-    why: str
     changed_at: float
     """Unix seconds at which the flag server stored the change."""
     last_wrong_at: float
@@ -107,15 +106,14 @@ def _clients(report: Mapping[str, Any], switches: Sequence[SwitchOff]) -> Table:
 
 def _switches(switches: Sequence[SwitchOff]) -> Table:
     table = Table(title="Switched off by one flag", box=SIMPLE_HEAD)
-    for name in ("flag", "turned off by", "because"):
+    for name in ("flag", "turned off by"):
         table.add_column(name)
     table.add_column("fault found after", justify="right")
-    table.add_column("last request there after", justify="right")
+    table.add_column("last request at the service after", justify="right")
     for s in switches:
         table.add_row(
             s.what,
             s.who,
-            s.why,
             "" if s.fault_at is None else f"{s.changed_at - s.fault_at:.1f} s",
             f"{s.lag_ms:.0f} ms",
         )
