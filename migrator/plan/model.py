@@ -3,12 +3,12 @@
 Pure data. `migrator.plan.load` reads it from YAML with precise errors.
 """
 
-from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from migrator.plan.units import FULL_SHARE, Duration, Share
+from routing.stages import Stage as Stage
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=40)]
 """A DNS label (RFC 1123), so that it can name a flag, a process and a Kubernetes object."""
@@ -21,17 +21,6 @@ Method = Literal["GET", "HEAD", "OPTIONS", "TRACE", "POST", "PUT", "PATCH", "DEL
 
 class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-
-class Stage(StrEnum):
-    """LaunchDarkly's six migration stages, in order."""
-
-    OFF = "off"
-    DUALWRITE = "dualwrite"
-    SHADOW = "shadow"
-    LIVE = "live"
-    RAMPDOWN = "rampdown"
-    COMPLETE = "complete"
 
 
 class Metadata(Model):
