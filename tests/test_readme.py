@@ -10,8 +10,13 @@ from migrator.cli import app
 from migrator.plan.load import load
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "docs/plan.md", "docs/architecture.md")
-DOCUMENTS += ("samples/cms-app/README.md",)
+DOCUMENTS = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "docs/plan.md",
+    "docs/architecture.md",
+    "samples/cms-app/README.md",
+)
 
 
 def told(pattern: str) -> set[str]:
