@@ -37,9 +37,32 @@ class Conflict(Rejected):
     code = "conflict"
 
 
+class Outdated(Conflict):
+    """Somebody else changed it since it was read."""
+
+    code = "optimistic_locking_error"
+
+
 class Unauthorized(Rejected):
     status = 401
     code = "unauthorized"
+
+
+class Forbidden(Rejected):
+    status = 403
+    code = "forbidden"
+
+
+class TooLarge(Rejected):
+    status = 413
+    code = "request_entity_too_large"
+
+
+class Unavailable(Rejected):
+    """Nothing is wrong with the request; it may be repeated."""
+
+    status = 503
+    code = "service_unavailable"
 
 
 def first_problem(error: ValidationError, where: str = "") -> str:

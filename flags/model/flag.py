@@ -99,7 +99,7 @@ class Flag(Model):
     """Counts changes in any environment, or of what environments share."""
     first_version: Annotated[int, Field(ge=1)] = 1
     """Of an environment without a config: a flag made anew goes on where the deleted one ended."""
-    environments: dict[str, Config] = {}
+    environments: dict[str, Config] = Field(default_factory=dict)
 
     def config(self, environment: str) -> Config:
         """What the flag says there; off, as it was created, where nobody has touched it yet."""

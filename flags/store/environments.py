@@ -1,0 +1,232 @@
+"""Projects and environments in the database."""
+
+import secrets
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, select
+
+from flags.errors import Conflict, NotFound, Rejected
+from flags.model import Environment, Flag, Project
+from flags.store import audit
+from flags.store.audit import Actor
+from flags.store.changes import Change, Deleted
+from flags.store.core import Core, Write
+from flags.store.schema import ENVIRONMENTS, FLAGS, PROJECTS
+from flags.store.upsert import upsert
+
+
+class Environments:
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    def projects(self) -> list[Project]:
+        with self._core.reading() as db:
+            rows = db.execute(select(PROJECTS.c.document).order_by(PROJECTS.c.key))
+            return [Project.model_validate_json(row.document) for row in rows]
+
+    def project(self, key: str) -> Project:
+        """Raises `NotFound`."""
+        with self._core.reading() as db:
+            return self._project(db, key)
+
+    def of(self, project: str) -> list[Environment]:
+        """Environments of a project, by key. Raises `NotFound`."""
+        with self._core.reading() as db:
+            self._project(db, project)
+            query = select(ENVIRONMENTS.c.document).where(
+                ENVIRONMENTS.c.project == project, ENVIRONMENTS.c.document.is_not(None)
+            )
+            rows = db.execute(query.order_by(ENVIRONMENTS.c.key))
+            return [Environment.model_validate_json(row.document) for row in rows]
+
+    def get(self, project: str, key: str) -> Environment:
+        """Raises `NotFound`."""
+        with self._core.reading() as db:
+            self._project(db, project)
+            return self._environment(db, project, key)
+
+    def create_project(
+        self, project: Project, environments: Iterable[Environment], actor: Actor
+    ) -> Project:
+        """Raises `Conflict`."""
+        with self._core.writing() as write:
+            if self._known_project(write.db, project.key) is not None:
+                raise Conflict(f"project {project.key!r} exists already")
+            key = {"key": project.key}
+            upsert(write.db, PROJECTS, key, {"document": project.model_dump_json()})
+            for environment in environments:
+                self._save(write, environment)
+            audit.log(
+                write.db,
+                actor,
+                project=project.key,
+                environment=None,
+                kind="project",
+                key=project.key,
+                title=f"created project {project.key}",
+            )
+        return project
+
+    def save_project(self, project: Project, actor: Actor) -> Project:
+        """Raises `NotFound`."""
+        with self._core.writing() as write:
+            self._project(write.db, project.key)
+            key = {"key": project.key}
+            upsert(write.db, PROJECTS, key, {"document": project.model_dump_json()})
+            audit.log(
+                write.db,
+                actor,
+                project=project.key,
+                environment=None,
+                kind="project",
+                key=project.key,
+                title=f"changed project {project.key}",
+            )
+        return project
+
+    def create(self, environment: Environment, actor: Actor) -> Environment:
+        """Raises `NotFound` for its project, or `Conflict`."""
+        with self._core.writing() as write:
+            self._project(write.db, environment.project)
+            if self._known(write.db, environment.project, environment.key) is not None:
+                raise Conflict(f"environment {environment.key!r} exists already")
+            self._save(write, environment)
+            self._log(write, environment, actor, f"created environment {environment.key}")
+        return environment
+
+    def save(self, environment: Environment, actor: Actor) -> Environment:
+        """Replace one that is there. Raises `NotFound`."""
+        with self._core.writing() as write:
+            self._environment(write.db, environment.project, environment.key)
+            self._save(write, environment)
+            self._log(write, environment, actor, f"changed environment {environment.key}")
+        return environment
+
+    def delete(self, project: str, key: str, actor: Actor) -> None:
+        """With what its flags said there. Raises `NotFound`, or `Conflict` for the last one."""
+        with self._core.writing() as write:
+            environment = self._environment(write.db, project, key)
+            if len(self.keys(write.db, project)) == 1:
+                raise Conflict(f"environment {key!r} is the only one of project {project!r}")
+            for row in write.db.execute(select(FLAGS).where(FLAGS.c.project == project)):
+                flag = row.document and Flag.model_validate_json(row.document)
+                if flag and key in flag.environments:
+                    left = {k: c for k, c in flag.environments.items() if k != key}
+                    document = flag.changed(environments=left).model_dump_json()
+                    upsert(
+                        write.db,
+                        FLAGS,
+                        {"project": project, "key": row.key},
+                        {"sequence": row.sequence, "version": row.version, "document": document},
+                    )
+            at = {"project": project, "key": key}
+            upsert(write.db, ENVIRONMENTS, at, {"sequence": write.sequence, "document": None})
+            gone = Deleted(kind="environment", key=key, version=0)
+            write.changes.append(
+                Change(sequence=write.sequence, project=project, environment=key, item=gone)
+            )
+            self._log(write, environment, actor, f"deleted environment {key}")
+
+    def ensure(self, project: Project, environment: Environment, actor: Actor) -> None:
+        """Make what is missing; the environment's keys are always those given."""
+        if project.key not in {p.key for p in self.projects()}:
+            self.create_project(project, [environment], actor)
+            return
+        with self._core.reading() as db:
+            known = self._known(db, project.key, environment.key)
+        if known is None:
+            self.create(environment, actor)
+            return
+        keys = {n: getattr(environment, n) for n in ("sdk_key", "mobile_key", "client_side_id")}
+        if (changed := known.changed(**keys)) != known:
+            self.save(changed, actor)
+
+    def require(self, db: Connection, project: str, environment: str | None = None) -> None:
+        """Raises `NotFound` unless both exist."""
+        self._project(db, project)
+        if environment is not None:
+            self._environment(db, project, environment)
+
+    def require_comment(
+        self, db: Connection, project: str, environments: Iterable[str], comment: str
+    ) -> None:
+        """Raises `Rejected` where an environment wants a reason and none is given."""
+        if comment.strip():
+            return
+        for key in environments:
+            if self._environment(db, project, key).require_comments:
+                raise Rejected(f"comment: environment {key!r} requires one for every change")
+
+    def keys(self, db: Connection, project: str) -> list[str]:
+        self._project(db, project)
+        query = select(ENVIRONMENTS.c.key).where(
+            ENVIRONMENTS.c.project == project, ENVIRONMENTS.c.document.is_not(None)
+        )
+        return list(db.scalars(query.order_by(ENVIRONMENTS.c.key)))
+
+    @staticmethod
+    def _save(write: Write, environment: Environment) -> None:
+        upsert(
+            write.db,
+            ENVIRONMENTS,
+            {"project": environment.project, "key": environment.key},
+            {"sequence": write.sequence, "document": environment.model_dump_json()},
+        )
+        write.changes.append(
+            Change(
+                sequence=write.sequence,
+                project=environment.project,
+                environment=environment.key,
+                item=environment,
+            )
+        )
+
+    @staticmethod
+    def _log(write: Write, environment: Environment, actor: Actor, title: str) -> None:
+        audit.log(
+            write.db,
+            actor,
+            project=environment.project,
+            environment=environment.key,
+            kind="environment",
+            key=environment.key,
+            title=title,
+        )
+
+    @staticmethod
+    def _known_project(db: Connection, key: str) -> Project | None:
+        document = db.scalar(select(PROJECTS.c.document).where(PROJECTS.c.key == key))
+        return None if document is None else Project.model_validate_json(document)
+
+    def _project(self, db: Connection, key: str) -> Project:
+        project = self._known_project(db, key)
+        if project is None:
+            raise NotFound(f"project {key!r} does not exist")
+        return project
+
+    @staticmethod
+    def _known(db: Connection, project: str, key: str) -> Environment | None:
+        document = db.scalar(
+            select(ENVIRONMENTS.c.document).where(
+                ENVIRONMENTS.c.project == project, ENVIRONMENTS.c.key == key
+            )
+        )
+        return None if document is None else Environment.model_validate_json(document)
+
+    def _environment(self, db: Connection, project: str, key: str) -> Environment:
+        environment = self._known(db, project, key)
+        if environment is None:
+            raise NotFound(f"environment {key!r} does not exist in project {project!r}")
+        return environment
+
+
+def new_environment(project: str, key: str, name: str) -> Environment:
+    """With new keys."""
+    return Environment(
+        project=project,
+        key=key,
+        name=name,
+        sdk_key=f"sdk-{secrets.token_hex(16)}",
+        mobile_key=f"mob-{secrets.token_hex(16)}",
+        client_side_id=secrets.token_hex(12),
+    )

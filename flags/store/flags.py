@@ -1,0 +1,342 @@
+"""Flags in the database: every change is one transaction with its next versions and audit entry."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final
+
+from pydantic import ValidationError
+from sqlalchemy import Connection, Row, func, select
+
+from flags.changes import patch
+from flags.changes.base import World
+from flags.changes.integrity import check_flag
+from flags.changes.patch import Instructions
+from flags.changes.revert import reverted_flag
+from flags.changes.versions import with_versions
+from flags.errors import Conflict, NotFound, Outdated, Rejected, first_problem
+from flags.model import Flag
+from flags.store import audit
+from flags.store.audit import Actor, Entry
+from flags.store.changes import Change, Deleted
+from flags.store.core import Core, Write
+from flags.store.database import new_id, now_ms
+from flags.store.environments import Environments
+from flags.store.schema import FLAGS
+from flags.store.segments import find_segment
+from flags.store.upsert import upsert
+
+MAX_FLAGS: Final = 5000
+"""Of one project."""
+
+
+class Flags:
+    def __init__(self, core: Core, environments: Environments) -> None:
+        self._core = core
+        self._environments = environments
+
+    def all(self, project: str) -> list[Flag]:
+        """Every flag that is not deleted, by key. Raises `NotFound`."""
+        with self._core.reading() as db:
+            self._environments.require(db, project)
+            return list(_all(db, project))
+
+    def get(self, project: str, key: str) -> Flag:
+        """Raises `NotFound`."""
+        with self._core.reading() as db:
+            self._environments.require(db, project)
+            return _get(db, project, key)
+
+    def create(self, project: str, flag: Flag, actor: Actor, comment: str = "") -> Flag:
+        """Raises `Conflict` if there is one of this key. A deleted one's versions go on."""
+        with self._core.writing() as write:
+            self._environments.require(write.db, project)
+            row = _row(write.db, project, flag.key)
+            if row is not None and row.document is not None:
+                raise Conflict(f"flag {flag.key!r} exists already")
+            live = select(func.count()).where(
+                FLAGS.c.project == project, FLAGS.c.document.is_not(None)
+            )
+            if (write.db.scalar(live) or 0) >= MAX_FLAGS:
+                raise Rejected(f"there are {MAX_FLAGS} flags already, the most there may be")
+            first = 1 if row is None else row.version + 1
+            flag = flag.changed(
+                version=first,
+                first_version=first,
+                environments={
+                    name: config.changed(version=first)
+                    for name, config in flag.environments.items()
+                },
+            )
+            world = self._world(write.db, project, None)
+            self._check(flag, world, self._environments.keys(write.db, project))
+            self._save(write, project, flag)
+            audit.log(
+                write.db,
+                actor,
+                project=project,
+                environment=None,
+                kind="flag",
+                key=flag.key,
+                version=first,
+                title=f"created {flag.key}",
+                comment=comment,
+                after=flag.model_dump_json(),
+            )
+        return flag
+
+    def patch(
+        self,
+        project: str,
+        key: str,
+        instructions: Instructions,
+        actor: Actor,
+        *,
+        environment: str | None = None,
+        comment: str = "",
+        expected: int | None = None,
+    ) -> Flag:
+        """Apply a semantic patch, whole or not at all; without effect, no new version.
+
+        `expected` is the version that the caller has read. Raises `NotFound`, `Outdated` or
+        `Rejected`.
+        """
+        with self._core.writing() as write:
+            return self.patch_in(
+                write,
+                project,
+                key,
+                instructions,
+                actor,
+                environment=environment,
+                comment=comment,
+                expected=expected,
+            )
+
+    def patch_in(
+        self,
+        write: Write,
+        project: str,
+        key: str,
+        instructions: Instructions,
+        actor: Actor,
+        *,
+        environment: str | None,
+        comment: str,
+        expected: int | None = None,
+    ) -> Flag:
+        """`patch` as a part of another transaction."""
+        return self._change(
+            write,
+            project,
+            key,
+            lambda flag, world: patch.apply_to_flag(flag, instructions, world),
+            actor,
+            title=audit.title(key, instructions),
+            environment=environment,
+            comment=comment,
+            instructions=instructions,
+            expected=expected,
+        )
+
+    def preview(
+        self, project: str, key: str, instructions: Instructions, environment: str
+    ) -> tuple[Flag, Flag]:
+        """The flag now, and as a patch would make it. Raises what `patch` raises."""
+        with self._core.reading() as db:
+            self._environments.require(db, project, environment)
+            flag = _get(db, project, key)
+            world = self._world(db, project, environment)
+            return flag, patch.apply_to_flag(flag, instructions, world)
+
+    def revert(self, entry: Entry, actor: Actor, comment: str = "") -> Flag:
+        """Undo what an audit entry did to a flag, and nothing that came later.
+
+        Raises `NotFound`, `Conflict` for a creation, or `Rejected` where the old state no longer
+        fits.
+        """
+        if entry.before is None:
+            raise Conflict(f"{entry.key!r} was created then: archive or delete it instead")
+        before = Flag.model_validate_json(entry.before)
+        if entry.after is None:
+            return self.create(entry.project, before, actor, comment or f"undid entry {entry.id}")
+        after = Flag.model_validate_json(entry.after)
+        return self.change(
+            entry.project,
+            entry.key,
+            lambda flag, _: reverted_flag(flag, before=before, after=after),
+            actor,
+            title=f"reverted {entry.key}: undid “{entry.title}”",
+            environment=entry.environment,
+            comment=comment,
+        )
+
+    def change(
+        self,
+        project: str,
+        key: str,
+        change: Callable[[Flag, World], Flag],
+        actor: Actor,
+        *,
+        title: str,
+        environment: str | None = None,
+        comment: str = "",
+        instructions: Sequence[Any] = (),
+        expected: int | None = None,
+    ) -> Flag:
+        """Replace a flag by what `change` makes of it. Raises as `patch` does."""
+        with self._core.writing() as write:
+            return self._change(
+                write,
+                project,
+                key,
+                change,
+                actor,
+                title=title,
+                environment=environment,
+                comment=comment,
+                instructions=instructions,
+                expected=expected,
+            )
+
+    def _change(
+        self,
+        write: Write,
+        project: str,
+        key: str,
+        change: Callable[[Flag, World], Flag],
+        actor: Actor,
+        *,
+        title: str,
+        environment: str | None,
+        comment: str,
+        instructions: Sequence[Any],
+        expected: int | None,
+    ) -> Flag:
+        self._environments.require(write.db, project, environment)
+        before = _get(write.db, project, key)
+        if expected is not None and expected != before.version:
+            raise Outdated(
+                f"flag {key!r} has version {before.version}, not {expected}: read it again"
+            )
+        world = self._world(write.db, project, environment)
+        after = change(before, world)
+        if after == before:
+            return before
+        environments = self._environments.keys(write.db, project)
+        self._check(after, world, environments)
+        after = with_versions(before, after, environments, now_ms())
+        changed = [e for e in environments if after.config(e) != before.config(e)]
+        self._environments.require_comment(write.db, project, changed, comment)
+        self._save(write, project, after)
+        audit.log(
+            write.db,
+            actor,
+            project=project,
+            environment=environment if environment in changed else None,
+            kind="flag",
+            key=key,
+            version=after.config(environment).version if environment else after.version,
+            title=title,
+            comment=comment,
+            instructions=instructions,
+            before=before.model_dump_json(),
+            after=after.model_dump_json(),
+        )
+        return after
+
+    def delete(self, project: str, key: str, actor: Actor, comment: str = "") -> None:
+        """Raises `NotFound`, or `Conflict` while another flag has it as a prerequisite."""
+        with self._core.writing() as write:
+            environments = self._environments.keys(write.db, project)
+            flag = _get(write.db, project, key)
+            users = sorted({k for k, _, _ in _needed_by(write.db, project, key)})
+            if users:
+                raise Conflict(f"flag {key!r} is a prerequisite of {', '.join(users)}")
+            self._environments.require_comment(write.db, project, environments, comment)
+            version = 1 + max([flag.version, *(flag.config(e).version for e in environments)])
+            _store(write, project, key, version, None)
+            tombstone = Deleted(kind="flag", key=key, version=version)
+            write.changes.append(
+                Change(sequence=write.sequence, project=project, environment=None, item=tombstone)
+            )
+            audit.log(
+                write.db,
+                actor,
+                project=project,
+                environment=None,
+                kind="flag",
+                key=key,
+                version=version,
+                title=f"deleted {key}",
+                comment=comment,
+                instructions=[{"kind": "deleteFlag"}],
+                before=flag.model_dump_json(),
+            )
+
+    def _world(self, db: Connection, project: str, environment: str | None) -> World:
+        return World(
+            environment=environment,
+            flag=lambda key: _find(db, project, key),
+            segment=lambda key: (
+                None if environment is None else find_segment(db, project, environment, key)
+            ),
+            needed_by=lambda key: _needed_by(db, project, key),
+            new_id=new_id,
+        )
+
+    @staticmethod
+    def _check(flag: Flag, world: World, environments: Sequence[str]) -> None:
+        try:
+            check_flag(flag, world, environments)
+        except ValidationError as error:
+            raise Rejected(first_problem(error)) from None
+        except ValueError as error:
+            raise Rejected(str(error)) from None
+
+    @staticmethod
+    def _save(write: Write, project: str, flag: Flag) -> None:
+        _store(write, project, flag.key, flag.version, flag.model_dump_json())
+        write.changes.append(
+            Change(sequence=write.sequence, project=project, environment=None, item=flag)
+        )
+
+
+def _store(write: Write, project: str, key: str, version: int, document: str | None) -> None:
+    upsert(
+        write.db,
+        FLAGS,
+        {"project": project, "key": key},
+        {"sequence": write.sequence, "version": version, "document": document},
+    )
+
+
+def _row(db: Connection, project: str, key: str) -> Row[Any] | None:
+    query = select(FLAGS).where(FLAGS.c.project == project, FLAGS.c.key == key)
+    return db.execute(query).one_or_none()
+
+
+def _find(db: Connection, project: str, key: str) -> Flag | None:
+    row = _row(db, project, key)
+    return None if row is None or row.document is None else Flag.model_validate_json(row.document)
+
+
+def _get(db: Connection, project: str, key: str) -> Flag:
+    flag = _find(db, project, key)
+    if flag is None:
+        raise NotFound(f"flag {key!r} does not exist in project {project!r}")
+    return flag
+
+
+def _all(db: Connection, project: str) -> Iterator[Flag]:
+    query = select(FLAGS.c.document).where(
+        FLAGS.c.project == project, FLAGS.c.document.is_not(None)
+    )
+    for row in db.execute(query.order_by(FLAGS.c.key)):
+        yield Flag.model_validate_json(row.document)
+
+
+def _needed_by(db: Connection, project: str, key: str) -> Iterator[tuple[str, str, int]]:
+    for flag in _all(db, project):
+        for environment, config in flag.environments.items():
+            for prerequisite in config.prerequisites:
+                if prerequisite.key == key:
+                    yield flag.key, environment, prerequisite.variation

@@ -1,0 +1,287 @@
+"""Segments in the database."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, func, select
+
+from flags.changes import patch
+from flags.changes.base import World
+from flags.changes.integrity import check_segment
+from flags.changes.patch import Instructions
+from flags.changes.revert import reverted_segment
+from flags.errors import Conflict, NotFound, Outdated, Rejected
+from flags.model import Clause, Flag, Segment
+from flags.store import audit
+from flags.store.audit import Actor, Entry
+from flags.store.changes import Change, Deleted
+from flags.store.core import Core, Write
+from flags.store.database import new_id, now_ms
+from flags.store.environments import Environments
+from flags.store.schema import FLAGS, SEGMENTS
+from flags.store.upsert import upsert
+
+MAX_SEGMENTS: Final = 1000
+"""Of one environment."""
+
+
+class Segments:
+    def __init__(self, core: Core, environments: Environments) -> None:
+        self._core = core
+        self._environments = environments
+
+    def all(self, project: str, environment: str) -> list[Segment]:
+        """Every segment that is not deleted, by key. Raises `NotFound`."""
+        with self._core.reading() as db:
+            self._environments.require(db, project, environment)
+            return list(_all(db, project, environment))
+
+    def get(self, project: str, environment: str, key: str) -> Segment:
+        """Raises `NotFound`."""
+        with self._core.reading() as db:
+            self._environments.require(db, project, environment)
+            return _get(db, project, environment, key)
+
+    def create(
+        self, project: str, environment: str, segment: Segment, actor: Actor, comment: str = ""
+    ) -> Segment:
+        """Raises `Conflict` if there is one of this key."""
+        with self._core.writing() as write:
+            self._environments.require(write.db, project, environment)
+            self._environments.require_comment(write.db, project, [environment], comment)
+            row = _row(write.db, project, environment, segment.key)
+            if row is not None and row.document is not None:
+                raise Conflict(f"segment {segment.key!r} exists already")
+            live = select(func.count()).where(
+                SEGMENTS.c.project == project,
+                SEGMENTS.c.environment == environment,
+                SEGMENTS.c.document.is_not(None),
+            )
+            if (write.db.scalar(live) or 0) >= MAX_SEGMENTS:
+                raise Rejected(f"there are {MAX_SEGMENTS} segments already, the most there may be")
+            segment = segment.changed(version=1 if row is None else row.version + 1)
+            _check(segment, _world(write.db, project, environment))
+            _save(write, project, environment, segment)
+            audit.log(
+                write.db,
+                actor,
+                project=project,
+                environment=environment,
+                kind="segment",
+                key=segment.key,
+                version=segment.version,
+                title=f"created segment {segment.key}",
+                comment=comment,
+                after=segment.model_dump_json(),
+            )
+        return segment
+
+    def patch(
+        self,
+        project: str,
+        environment: str,
+        key: str,
+        instructions: Instructions,
+        actor: Actor,
+        *,
+        comment: str = "",
+        expected: int | None = None,
+    ) -> Segment:
+        """Apply a semantic patch, all or none. Raises `NotFound`, `Outdated` or `Rejected`."""
+
+        def change(segment: Segment, world: World) -> Segment:
+            return patch.apply_to_segment(segment, instructions, world)
+
+        return self.change(
+            project,
+            environment,
+            key,
+            change,
+            actor,
+            title=audit.title(f"segment {key}", instructions),
+            comment=comment,
+            instructions=instructions,
+            expected=expected,
+        )
+
+    def revert(self, entry: Entry, actor: Actor, comment: str = "") -> Segment:
+        """Undo what an audit entry did to a segment. Raises as `Flags.revert` does."""
+        environment = entry.environment or ""
+        if entry.before is None:
+            raise Conflict(f"segment {entry.key!r} was created then: delete it instead")
+        before = Segment.model_validate_json(entry.before)
+        if entry.after is None:
+            return self.create(entry.project, environment, before, actor, comment)
+        after = Segment.model_validate_json(entry.after)
+        return self.change(
+            entry.project,
+            environment,
+            entry.key,
+            lambda segment, _: reverted_segment(segment, before=before, after=after),
+            actor,
+            title=f"reverted segment {entry.key}: undid “{entry.title}”",
+            comment=comment,
+        )
+
+    def change(
+        self,
+        project: str,
+        environment: str,
+        key: str,
+        change: Callable[[Segment, World], Segment],
+        actor: Actor,
+        *,
+        title: str,
+        comment: str = "",
+        instructions: Sequence[Any] = (),
+        expected: int | None = None,
+    ) -> Segment:
+        with self._core.writing() as write:
+            self._environments.require(write.db, project, environment)
+            before = _get(write.db, project, environment, key)
+            if expected is not None and expected != before.version:
+                raise Outdated(
+                    f"segment {key!r} has version {before.version}, not {expected}: read it again"
+                )
+            world = _world(write.db, project, environment)
+            after = change(before, world)
+            if after == before:
+                return before
+            _check(after, world)
+            self._environments.require_comment(write.db, project, [environment], comment)
+            after = after.changed(version=before.version + 1, modified=now_ms())
+            _save(write, project, environment, after)
+            audit.log(
+                write.db,
+                actor,
+                project=project,
+                environment=environment,
+                kind="segment",
+                key=key,
+                version=after.version,
+                title=title,
+                comment=comment,
+                instructions=instructions,
+                before=before.model_dump_json(),
+                after=after.model_dump_json(),
+            )
+        return after
+
+    def delete(
+        self, project: str, environment: str, key: str, actor: Actor, comment: str = ""
+    ) -> None:
+        """Raises `NotFound`, or `Conflict` while a flag or another segment names it."""
+        with self._core.writing() as write:
+            self._environments.require(write.db, project, environment)
+            segment = _get(write.db, project, environment, key)
+            users = list(_users(write.db, project, environment, key))
+            if users:
+                raise Conflict(f"segment {key!r} is used by {', '.join(users)}")
+            self._environments.require_comment(write.db, project, [environment], comment)
+            version = segment.version + 1
+            _store(write, project, environment, key, version, None)
+            tombstone = Deleted(kind="segment", key=key, version=version)
+            _emit(write, project, environment, tombstone)
+            audit.log(
+                write.db,
+                actor,
+                project=project,
+                environment=environment,
+                kind="segment",
+                key=key,
+                version=version,
+                title=f"deleted segment {key}",
+                comment=comment,
+                before=segment.model_dump_json(),
+            )
+
+
+def find_segment(db: Connection, project: str, environment: str, key: str) -> Segment | None:
+    row = _row(db, project, environment, key)
+    if row is None or row.document is None:
+        return None
+    return Segment.model_validate_json(row.document)
+
+
+def _check(segment: Segment, world: World) -> None:
+    try:
+        check_segment(segment, world)
+    except ValueError as error:
+        raise Rejected(str(error)) from None
+
+
+def _world(db: Connection, project: str, environment: str) -> World:
+    return World(
+        environment=environment,
+        flag=lambda _: None,
+        segment=lambda key: find_segment(db, project, environment, key),
+        needed_by=lambda _: (),
+        new_id=new_id,
+    )
+
+
+def _save(write: Write, project: str, environment: str, segment: Segment) -> None:
+    document = segment.model_dump_json()
+    _store(write, project, environment, segment.key, segment.version, document)
+    _emit(write, project, environment, segment)
+
+
+def _emit(write: Write, project: str, environment: str, item: Segment | Deleted) -> None:
+    write.changes.append(
+        Change(sequence=write.sequence, project=project, environment=environment, item=item)
+    )
+
+
+def _store(
+    write: Write, project: str, environment: str, key: str, version: int, document: str | None
+) -> None:
+    upsert(
+        write.db,
+        SEGMENTS,
+        {"project": project, "environment": environment, "key": key},
+        {"sequence": write.sequence, "version": version, "document": document},
+    )
+
+
+def _row(db: Connection, project: str, environment: str, key: str) -> Row[Any] | None:
+    query = select(SEGMENTS).where(
+        SEGMENTS.c.project == project,
+        SEGMENTS.c.environment == environment,
+        SEGMENTS.c.key == key,
+    )
+    return db.execute(query).one_or_none()
+
+
+def _get(db: Connection, project: str, environment: str, key: str) -> Segment:
+    segment = find_segment(db, project, environment, key)
+    if segment is None:
+        raise NotFound(f"segment {key!r} does not exist in {project!r}, {environment!r}")
+    return segment
+
+
+def _all(db: Connection, project: str, environment: str) -> Iterator[Segment]:
+    query = select(SEGMENTS.c.document).where(
+        SEGMENTS.c.project == project,
+        SEGMENTS.c.environment == environment,
+        SEGMENTS.c.document.is_not(None),
+    )
+    for row in db.execute(query.order_by(SEGMENTS.c.key)):
+        yield Segment.model_validate_json(row.document)
+
+
+def _users(db: Connection, project: str, environment: str, key: str) -> Iterator[str]:
+    """Flags and segments that match on the segment `key`."""
+
+    def names(clauses: Sequence[Clause]) -> bool:
+        return any(c.op == "segmentMatch" and key in c.values for c in clauses)
+
+    flags = select(FLAGS.c.document).where(
+        FLAGS.c.project == project, FLAGS.c.document.is_not(None)
+    )
+    for row in db.execute(flags):
+        flag = Flag.model_validate_json(row.document)
+        if any(names(rule.clauses) for rule in flag.config(environment).rules):
+            yield f"flag {flag.key!r}"
+    for segment in _all(db, project, environment):
+        if any(names(rule.clauses) for rule in segment.rules):
+            yield f"segment {segment.key!r}"
