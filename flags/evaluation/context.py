@@ -14,6 +14,8 @@ from flags.evaluation.reference import Reference
 MAX_BYTES: Final = 128 * 1024
 MAX_DEPTH: Final = 32
 """Of lists and objects within each other."""
+_SHOWN: Final = 64
+"""Characters of a name in an error's message."""
 _KIND: Final = re.compile(r"[-a-zA-Z0-9._]+")
 _RESERVED_KINDS: Final = frozenset({"kind", "multi"})
 _BUILT_IN: Final = frozenset({"kind", "key", "name", "anonymous", "_meta"})
@@ -140,7 +142,7 @@ class Context:
 def _individual(kind: Any, document: Any, place: str, *, empty_key: bool = False) -> Individual:
     if not isinstance(kind, str) or kind in _RESERVED_KINDS or not _KIND.fullmatch(kind):
         raise _refuse(
-            "expected letters, digits, '.', '_' or '-', and neither kind nor multi", "kind"
+            "expected letters, digits, '.', '_' or '-', and neither kind nor multi", place, "kind"
         )
     if not isinstance(document, dict):
         raise _refuse("expected an object", place)
@@ -208,5 +210,5 @@ def _escaped(key: str) -> str:
 
 
 def _refuse(problem: str, *place: str) -> Rejected:
-    path = ".".join(["context", *(part for part in place if part)])
+    path = ".".join(["context", *(part[:_SHOWN] for part in place if part)])
     return Rejected(f"{path}: {problem}", hint=_HINT)
