@@ -12,6 +12,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Float,
     Index,
     Integer,
     MetaData,
@@ -122,4 +123,15 @@ EVALUATIONS: Final = Table(
     Column("minute", BigInteger, primary_key=True),
     Column("variation", Integer, primary_key=True),
     Column("count", BigInteger, nullable=False),
+)
+MEASUREMENTS: Final = Table(
+    "measurements",
+    METADATA,
+    Column("project", String, primary_key=True),
+    Column("environment", String, primary_key=True),
+    Column("flag", String, primary_key=True),
+    Column("minute", BigInteger, primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("count", BigInteger, nullable=False),
+    Column("total", Float, nullable=False),
 )

@@ -143,6 +143,14 @@ def _create_tables() -> None:
         sa.Column("variation", sa.Integer, primary_key=True),
         sa.Column("count", sa.BigInteger, nullable=False),
     )
+    op.create_table(
+        "measurements",
+        *(sa.Column(n, sa.String, primary_key=True) for n in ("project", "environment", "flag")),
+        sa.Column("minute", sa.BigInteger, primary_key=True),
+        sa.Column("name", sa.String, primary_key=True),
+        sa.Column("count", sa.BigInteger, nullable=False),
+        sa.Column("total", sa.Float, nullable=False),
+    )
 
 
 def _documents(name: str, *keys: str, versioned: bool = True) -> None:

@@ -1,0 +1,123 @@
+"""What browser and mobile SDKs poll: flags evaluated here, those that are available to them.
+
+Source: LaunchDarkly's JavaScript client SDK and the Relay Proxy's endpoint documentation.
+"""
+
+from collections.abc import Awaitable, Callable
+from hashlib import sha256
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from flags.evaluation.context import Context
+from flags.model import Flag
+from flags.sdk.access import by_client_side_id, by_mobile_key, by_sdk_key
+from flags.sdk.body import limited_body
+from flags.sdk.contexts import CORS, from_path, require_hash
+from flags.sdk.seen import Seen
+from flags.streams.client import Available, evaluated, for_browsers, for_mobile
+from flags.streams.hub import EnvironmentHub, Hub
+from flags.streams.protocol import MAX_CONTEXT
+from flags.wire.encoding import compact
+
+Find = Callable[[Request], EnvironmentHub]
+Endpoint = Callable[[Request], Awaitable[Response]]
+_METHODS: Final = ["GET", "REPORT", "OPTIONS"]
+
+
+def client_side_routes(hub: Hub, seen: Seen) -> list[Route]:
+    def browser(request: Request) -> EnvironmentHub:
+        return by_client_side_id(hub, request.path_params["env"])
+
+    def mobile(request: Request) -> EnvironmentHub:
+        return by_mobile_key(hub, request.headers)
+
+    def server(request: Request) -> EnvironmentHub:
+        return by_sdk_key(hub, request.headers)
+
+    def answering(find: Find, available: Available) -> Endpoint:
+        async def answer(request: Request) -> Response:
+            if request.method == "OPTIONS":
+                return Response(status_code=204, headers=CORS)
+            environment = find(request)
+            context = await _context(request)
+            require_hash(environment.state.environment, context, request.query_params, available)
+            seen.add(environment.state.environment, context)
+            flags = evaluated(
+                environment.state,
+                context,
+                available,
+                with_reasons=request.query_params.get("withReasons") == "true",
+            )
+            body = compact(flags)
+            headers = {
+                **CORS,
+                "ETag": f'"{sha256(body).hexdigest()[:32]}"',
+                "X-LD-EnvID": environment.state.environment.client_side_id,
+                "Cache-Control": "no-cache",
+            }
+            if headers["ETag"] in request.headers.get("if-none-match", ""):
+                return Response(status_code=304, headers=headers)
+            return Response(body, media_type="application/json", headers=headers)
+
+        return answer
+
+    async def goals(request: Request) -> Response:
+        """Browser SDKs ask for click and page-view metrics; there are none here."""
+        if request.method != "OPTIONS":
+            browser(request)
+        return Response(b"[]", media_type="application/json", headers=CORS)
+
+    async def refused(request: Request) -> Response:
+        """A stream that could be opened never comes here: say why it could not."""
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers=CORS)
+        kind = request.url.path.split("/")[1]
+        find = {"all": server, "sdk": server, "mping": mobile, "meval": mobile}.get(kind, browser)
+        environment = find(request)
+        context = await _context(request)
+        require_hash(environment.state.environment, context, request.query_params, for_browsers)
+        return Response(status_code=400)
+
+    browsers = answering(browser, for_browsers)
+    mobiles = answering(mobile, for_mobile)
+    servers = answering(server, _any)
+    return [
+        *(
+            Route(path, answer, methods=_METHODS)
+            for path, answer in (
+                ("/sdk/evalx/{env}/contexts/{context}", browsers),
+                ("/sdk/evalx/{env}/context", browsers),
+                ("/sdk/evalx/{env}/users/{context}", browsers),
+                ("/sdk/evalx/{env}/user", browsers),
+                ("/msdk/evalx/contexts/{context}", mobiles),
+                ("/msdk/evalx/context", mobiles),
+                ("/msdk/evalx/users/{context}", mobiles),
+                ("/msdk/evalx/user", mobiles),
+                ("/sdk/evalx/contexts/{context}", servers),
+                ("/sdk/evalx/context", servers),
+                ("/sdk/goals/{env}", goals),
+                ("/all", refused),
+                ("/sdk/stream", refused),
+                ("/mping", refused),
+                ("/ping/{env}", refused),
+                ("/meval", refused),
+                ("/meval/{context}", refused),
+                ("/eval/{env}", refused),
+                ("/eval/{env}/{context}", refused),
+            )
+        )
+    ]
+
+
+async def _context(request: Request) -> Context:
+    """From the path, or from the body of a REPORT. Raises `Rejected`."""
+    if request.method == "REPORT":
+        return Context.loads(await limited_body(request, MAX_CONTEXT))
+    return from_path(request.path_params.get("context", ""))
+
+
+def _any(_: Flag) -> bool:
+    return True

@@ -1,0 +1,134 @@
+"""Posts of events: taken, counted by minute, and forgotten.
+
+SDKs repeat a post when they got no answer, with the same payload id: it counts once.
+"""
+
+import time
+from collections import Counter as Multiset
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from pydantic_core import from_json
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from flags.errors import Rejected
+from flags.evaluation.context import Context
+from flags.model import Environment
+from flags.sdk.access import by_client_side_id, by_mobile_key, by_sdk_key
+from flags.sdk.body import limited_body
+from flags.sdk.contexts import CORS
+from flags.sdk.event_kinds import read
+from flags.sdk.seen import Seen
+from flags.store.evaluations import Counter, Measure, Sum
+from flags.streams.hub import EnvironmentHub, Hub
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+MAX_EVENTS: Final = 8 * 1024 * 1024
+"""Bytes of one post, after decompression."""
+REMEMBERED: Final = 10_000
+"""Payload ids."""
+MAX_PENDING: Final = 50_000
+"""Counters that wait to be written; beyond them new ones are dropped."""
+
+
+class Ingestion:
+    """What was reported and is not written yet. Lives on the event loop's thread."""
+
+    def __init__(self, seen: Seen) -> None:
+        self._seen = seen
+        self._payloads: OrderedDict[str, None] = OrderedDict()
+        self._counts: Multiset[Counter] = Multiset()
+        self._measures: dict[Measure, Sum] = {}
+
+    def add(self, environment: Environment, events: list[Any]) -> None:
+        report = read(events)
+        minute = now_minute()
+        for (flag, variation), count in report.evaluations.items():
+            self.count(environment, flag, variation, count)
+        for (flag, name), measured in report.measures.items():
+            at = Measure(environment.project, environment.key, flag, minute, name)
+            old = self._measures.get(at, Sum(0, 0.0))
+            if old.times or len(self._measures) < MAX_PENDING:
+                self._measures[at] = Sum(old.times + measured.times, old.total + measured.total)
+        for document in report.contexts:
+            try:
+                self._seen.add(environment, Context.parse(document))
+            except Rejected:
+                continue
+
+    def count(self, environment: Environment, flag: str, variation: int, count: int = 1) -> None:
+        at = Counter(environment.project, environment.key, flag, now_minute(), variation)
+        if at in self._counts or len(self._counts) < MAX_PENDING:
+            self._counts[at] += count
+
+    def is_repeated(self, payload_id: str | None) -> bool:
+        if payload_id is None:
+            return False
+        if payload_id in self._payloads:
+            return True
+        self._payloads[payload_id[:100]] = None
+        if len(self._payloads) > REMEMBERED:
+            self._payloads.popitem(last=False)
+        return False
+
+    def take(self) -> tuple[dict[Counter, int], dict[Measure, Sum]]:
+        """Everything that waits, once."""
+        waiting = dict(self._counts), self._measures
+        self._counts, self._measures = Multiset(), {}
+        return waiting
+
+
+def now_minute() -> int:
+    return int(time.time() // 60)
+
+
+def event_routes(hub: Hub, ingestion: Ingestion) -> list[Route]:
+    def server(request: Request) -> EnvironmentHub:
+        return by_sdk_key(hub, request.headers)
+
+    def mobile(request: Request) -> EnvironmentHub:
+        return by_mobile_key(hub, request.headers)
+
+    def browser(request: Request) -> EnvironmentHub:
+        return by_client_side_id(hub, request.path_params["env"])
+
+    def taking(find: Callable[[Request], EnvironmentHub], *, counted: bool) -> Endpoint:
+        async def take(request: Request) -> Response:
+            if request.method == "OPTIONS":
+                return Response(status_code=204, headers=CORS)
+            environment = find(request).state.environment
+            body = await limited_body(request, MAX_EVENTS)
+            repeated = ingestion.is_repeated(request.headers.get("x-launchdarkly-payload-id"))
+            if counted and not repeated:
+                ingestion.add(environment, _events(body))
+            return Response(status_code=202, headers=CORS)
+
+        return take
+
+    return [
+        Route(path, taking(find, counted=counted), methods=["POST", "OPTIONS"])
+        for path, find, counted in (
+            ("/bulk", server, True),
+            ("/diagnostic", server, False),
+            ("/events/bulk/{env}", browser, True),
+            ("/events/diagnostic/{env}", browser, False),
+            ("/mobile", mobile, True),
+            ("/mobile/events", mobile, True),
+            ("/mobile/events/bulk", mobile, True),
+            ("/mobile/events/diagnostic", mobile, False),
+        )
+    ]
+
+
+def _events(body: bytes) -> list[Any]:
+    """Raises `Rejected`."""
+    try:
+        events = from_json(body)
+    except ValueError:
+        raise Rejected("body: expected a JSON array of events") from None
+    if not isinstance(events, list):
+        raise Rejected("body: expected a JSON array of events")
+    return events

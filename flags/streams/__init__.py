@@ -1,0 +1,1 @@
+"""What SDKs have open: event streams, fed by one writer on one event loop."""
