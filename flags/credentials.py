@@ -1,15 +1,15 @@
-"""Who may connect: the SDK key, the other keys of the environment, and members' API tokens.
+"""What a server starts with: an environment's keys, and API tokens of administrators.
 
-Read once from a JSON file with mode 0600. Secrets are compared in constant time and never logged.
+Read once from a JSON file with mode 0600; the database keeps only hashes of the tokens.
 """
 
-import hmac
 from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from flags.errors import FlagsError
+from flags.model import Environment, Project
 
 Secret = Annotated[str, Field(min_length=16, max_length=256)]
 
@@ -44,17 +44,13 @@ class Credentials(BaseModel):
             )
             raise FlagsError(f"{path}: invalid credentials: {problems}", hint=hint) from None
 
-    def is_sdk_key(self, given: str) -> bool:
-        return _same(given, self.sdk_key)
-
-    def member(self, given: str) -> str | None:
-        """Name of the member whose token `given` is. Takes as long for a wrong one."""
-        found = None
-        for name, token in self.tokens.items():
-            if _same(given, token):
-                found = name
-        return found
-
-
-def _same(given: str, wanted: str) -> bool:
-    return hmac.compare_digest(given.encode(), wanted.encode())
+    def first_environment(self) -> tuple[Project, Environment]:
+        """What the server begins with; more are made through the REST API."""
+        return Project(key=self.project, name=self.project), Environment(
+            project=self.project,
+            key=self.environment,
+            name=self.environment,
+            sdk_key=self.sdk_key,
+            mobile_key=self.mobile_key,
+            client_side_id=self.client_side_id,
+        )

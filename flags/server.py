@@ -1,38 +1,41 @@
 """The flag server process: one port for streams, REST and dashboard.
 
-Starlette serves the streams on the event loop; Flask serves REST and dashboard on a few threads.
+uvicorn serves HTTP on one event loop. Streams are taken over and written to directly, other SDK
+requests are answered on the loop by Starlette, REST and dashboard by Flask on a few threads.
 """
 
 import asyncio
 import contextlib
 import logging
+import resource
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from wsgiref.types import StartResponse, WSGIEnvironment
+from typing import Final
 
 import uvicorn
-from a2wsgi import WSGIMiddleware
-from flask import Flask
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.routing import Mount, Route
 
+from flags.application import application
 from flags.credentials import Credentials
-from flags.dashboard import session
-from flags.dashboard.pages import pages
-from flags.errors import FlagsError, Rejected
-from flags.hub import Hub
-from flags.rest.routes import install_errors, rest
-from flags.sdk_endpoints import HEARTBEAT, sdk_routes
-from flags.store import Change, Store
+from flags.errors import FlagsError
+from flags.live import Live
+from flags.sdk.events import Ingestion, now_minute
+from flags.sdk.seen import Seen
+from flags.sdk.streams import opener
+from flags.store import Actor, Change, Store
+from flags.store.replication import Replication
+from flags.streams.channel import keep_alive
+from flags.streams.hub import Hub
+from flags.streams.protocol import StreamingProtocol
 
 logger = logging.getLogger(__name__)
-MAX_BODY = 1024 * 1024
-"""Bytes of one REST or form request."""
+FLUSH: Final = 2.0
+"""Seconds between writes of what SDKs reported."""
+TICK: Final = 0.5
+"""Seconds between looks for scheduled changes that are due."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +43,8 @@ class ServerSettings:
     host: str = "127.0.0.1"
     port: int = 8765
     """0 takes a free one."""
-    database: Path
+    database: Path | str
+    """An SQLite file, or a URL such as `postgresql://USER@HOST/DATABASE` for several replicas."""
     credentials: Path
 
 
@@ -51,19 +55,24 @@ async def running_server(settings: ServerSettings) -> AsyncIterator[str]:
     Raises `FlagsError` before anything is served: bad credentials, database, or port.
     """
     credentials = Credentials.load(settings.credentials)
-    with contextlib.ExitStack() as stack:
+    async with contextlib.AsyncExitStack() as stack:
         listener = stack.enter_context(_bind(settings.host, settings.port))
-        store = stack.enter_context(contextlib.closing(Store(settings.database)))
-        hub = Hub(store.flags())
-        loop = asyncio.get_running_loop()
+        origin = {"project": credentials.project, "environment": credentials.environment}
+        store = stack.enter_context(contextlib.closing(Store(str(settings.database), origin)))
+        project, environment = credentials.first_environment()
+        store.environments.ensure(project, environment, Actor(member="flag-server", via="config"))
+        store.tokens.configure(credentials.tokens)
 
-        def publish(change: Change) -> None:
-            loop.call_soon_threadsafe(hub.publish, change)
-
-        store.listen(publish)
+        hub = _following(store)
+        replication = stack.enter_context(contextlib.closing(Replication(store.core)))
+        replication.start()
+        seen = Seen()
+        ingestion = Ingestion(seen)
+        live = Live(hub, seen, asyncio.get_running_loop())
         server = _Server(
             uvicorn.Config(
-                _application(store, hub, credentials, settings.host),
+                application(store, hub, live, ingestion, credentials, settings.host),
+                http=partial(StreamingProtocol, opener=opener(hub)),  # type: ignore[arg-type] # a factory will do
                 lifespan="off",
                 log_level="warning",
                 access_log=False,
@@ -72,6 +81,14 @@ async def running_server(settings: ServerSettings) -> AsyncIterator[str]:
             )
         )
         serving = asyncio.create_task(server.serve(sockets=[listener]))
+        chores = [
+            asyncio.create_task(chore)
+            for chore in (
+                keep_alive(hub.channels),
+                _flush(store, ingestion),
+                _run_schedule(store),
+            )
+        ]
         try:
             while not server.started:
                 if serving.done():
@@ -80,9 +97,14 @@ async def running_server(settings: ServerSettings) -> AsyncIterator[str]:
                 await asyncio.sleep(0.005)
             yield _origin(settings.host, listener.getsockname()[1])
         finally:
+            for chore in chores:
+                chore.cancel()
+            live.close()
             hub.close()
             server.should_exit = True
             await serving
+            await asyncio.gather(*chores, return_exceptions=True)
+            store.evaluations.add(*ingestion.take(), now_minute())
 
 
 def serve(settings: ServerSettings) -> int:
@@ -98,6 +120,8 @@ def serve(settings: ServerSettings) -> int:
             await stop.wait()
 
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # one for each stream
     import uvloop
 
     uvloop.run(until_stopped())
@@ -111,13 +135,50 @@ class _Server(uvicorn.Server):
         yield
 
 
+def _following(store: Store) -> Hub:
+    """A hub that knows everything in the store, and hears what changes, on this loop."""
+    hub = Hub(store.core.epoch)
+    loop = asyncio.get_running_loop()
+    loop_is_ours = True
+
+    def publish(change: Change) -> None:
+        if loop_is_ours:
+            hub.publish(change)
+        else:
+            loop.call_soon_threadsafe(hub.publish, change)
+
+    store.core.follow(publish)
+    loop_is_ours = False
+    return hub
+
+
+async def _flush(store: Store, ingestion: Ingestion) -> None:
+    while True:
+        await asyncio.sleep(FLUSH)
+        counts, measures = ingestion.take()
+        if counts or measures:
+            try:
+                await asyncio.to_thread(store.evaluations.add, counts, measures, now_minute())
+            except FlagsError as error:
+                logger.warning("evaluations.lost reason=%s", error)
+
+
+async def _run_schedule(store: Store) -> None:
+    while True:
+        await asyncio.sleep(TICK)
+        try:
+            await asyncio.to_thread(store.schedule.run_due)
+        except FlagsError as error:
+            logger.warning("schedule.delayed reason=%s", error)
+
+
 def _bind(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
-        listener.listen(1024)
+        listener.listen(4096)
     except (OSError, OverflowError) as error:
         listener.close()
         why = error.strerror if isinstance(error, OSError) else "a port is a number up to 65535"
@@ -130,43 +191,3 @@ def _bind(host: str, port: int) -> socket.socket:
 
 def _origin(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def _application(store: Store, hub: Hub, credentials: Credentials, host: str) -> Starlette:
-    flask = Flask(__name__, template_folder="dashboard/templates", static_folder="dashboard/static")
-    flask.config["MAX_CONTENT_LENGTH"] = MAX_BODY
-    install_errors(flask)
-    session.install(flask, credentials, host)
-    flask.register_blueprint(rest(store, credentials))
-    flask.register_blueprint(
-        pages(store, lambda: hub.connections, credentials.project, credentials.environment)
-    )
-
-    def whole_body(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
-        """a2wsgi ends the input where the body ends; without this, chunked bodies are ignored."""
-        return flask.wsgi_app({**environ, "wsgi.input_terminated": True}, start)
-
-    async def healthy(_: Request) -> Response:
-        return JSONResponse({"status": "ok", "sdks": hub.connections})
-
-    async def changes(request: Request) -> Response:
-        """For the dashboard's pages: the keys of flags that change, as they do."""
-        if not session.signed_in(flask, credentials, request.cookies.get(session.COOKIE)):
-            return Response(status_code=401)
-        return StreamingResponse(hub.watch(HEARTBEAT), media_type="text/event-stream")
-
-    async def rejected(_: Request, error: Exception) -> Response:
-        if not isinstance(error, Rejected):
-            raise error
-        return JSONResponse({"code": error.code, "message": str(error)}, error.status)
-
-    return Starlette(
-        routes=[
-            *sdk_routes(hub, credentials),
-            Route("/healthz", healthy),
-            Route("/readyz", healthy),
-            Route("/changes", changes),
-            Mount("/", WSGIMiddleware(whole_body, workers=8)),  # type: ignore[arg-type] # a2wsgi has its own ASGI types
-        ],
-        exception_handlers={Rejected: rejected},
-    )

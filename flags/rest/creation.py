@@ -1,15 +1,26 @@
-"""The body of "Create a feature flag" becomes a flag. Pure.
+"""Bodies of "Create a feature flag" and "Create segment" become a flag and a segment. Pure.
 
-Source: LaunchDarkly API documentation, `FeatureFlagBody`.
+Source: LaunchDarkly API documentation, `FeatureFlagBody` and `SegmentBody`.
 """
 
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from flags.errors import Rejected, first_problem
-from flags.model import STAGES_BY_COUNT, ContextKind, Flag, Key, Serve, Text, Variation
+from flags.model import (
+    STAGES_BY_COUNT,
+    ContextKind,
+    Defaults,
+    Flag,
+    Json,
+    Key,
+    Segment,
+    Tags,
+    Text,
+    Variation,
+)
 
 
 class _Body(BaseModel):
@@ -17,7 +28,7 @@ class _Body(BaseModel):
 
 
 class _NewVariation(_Body):
-    value: JsonValue
+    value: Json
     name: Text | None = None
     description: Text | None = None
 
@@ -32,19 +43,52 @@ class _MigrationSettings(_Body):
     stageCount: Literal[2, 4, 6]
 
 
+class _Availability(_Body):
+    usingMobileKey: bool = False
+    usingEnvironmentId: bool = False
+
+
 class NewFlag(_Body):
     key: Key
     name: Annotated[Text, Field(min_length=1)]
     description: Text = ""
     variations: Annotated[list[_NewVariation] | None, Field(min_length=1, max_length=100)] = None
     temporary: bool = True
-    tags: list[Key] = []
+    tags: Tags = ()
     defaults: _Defaults | None = None
     purpose: Literal["migration", ""] | None = None
     migrationSettings: _MigrationSettings | None = None
+    clientSideAvailability: _Availability = _Availability()
+    includeInSnippet: bool = False
 
 
-def create(body: object, *, new_id: Callable[[], str], salt: str, now_ms: int) -> Flag:
+class NewSegment(_Body):
+    key: Key
+    name: Annotated[Text, Field(min_length=1)]
+    description: Text = ""
+    tags: Tags = ()
+    unbounded: Literal[False] = False
+    """Big segments are not kept here."""
+
+
+def create_segment(body: object, *, salt: str, now_ms: int) -> Segment:
+    """An empty segment. Raises `Rejected` naming the field."""
+    try:
+        new = NewSegment.model_validate(body)
+        return Segment(
+            key=new.key,
+            name=new.name,
+            description=new.description,
+            tags=tuple(dict.fromkeys(new.tags)),
+            created=now_ms,
+            modified=now_ms,
+            salt=salt,
+        )
+    except ValidationError as error:
+        raise Rejected(first_problem(error)) from None
+
+
+def create(body: object, *, new_id: Callable[[], str], now_ms: int) -> Flag:
     """A flag that is off, as LaunchDarkly makes them. Raises `Rejected` naming the field."""
     try:
         new = NewFlag.model_validate(body)
@@ -64,13 +108,13 @@ def create(body: object, *, new_id: Callable[[], str], salt: str, now_ms: int) -
             tags=tuple(dict.fromkeys(new.tags)),
             temporary=new.temporary,
             created=now_ms,
-            modified=now_ms,
+            defaults=Defaults(on_variation=on, off_variation=off),
+            using_mobile_key=new.clientSideAvailability.usingMobileKey,
+            using_environment_id=new.clientSideAvailability.usingEnvironmentId
+            or new.includeInSnippet,
             migration_context_kind=new.migrationSettings.contextKind
             if new.migrationSettings
             else None,
-            salt=salt,
-            off_variation=off,
-            fallthrough=Serve(variation=on),
         )
     except ValidationError as error:
         raise Rejected(first_problem(error)) from None

@@ -38,7 +38,7 @@ class Ingestion:
     """What was reported and is not written yet. Lives on the event loop's thread."""
 
     def __init__(self, seen: Seen) -> None:
-        self._seen = seen
+        self.seen = seen
         self._payloads: OrderedDict[str, None] = OrderedDict()
         self._counts: Multiset[Counter] = Multiset()
         self._measures: dict[Measure, Sum] = {}
@@ -55,7 +55,7 @@ class Ingestion:
                 self._measures[at] = Sum(old.times + measured.times, old.total + measured.total)
         for document in report.contexts:
             try:
-                self._seen.add(environment, Context.parse(document))
+                self.seen.add(environment, Context.parse(document))
             except Rejected:
                 continue
 

@@ -30,6 +30,11 @@ from flags.wire.encoding import compact
 _HEADERS: Final = CORS | {
     "Access-Control-Allow-Headers": "Authorization, Content-Type, If-None-Match, X-API-Key"
 }
+_REASONS: Final = {
+    "OFF": "DISABLED",
+    "TARGET_MATCH": "TARGETING_MATCH",
+    "RULE_MATCH": "TARGETING_MATCH",
+}
 _PATH: Final = "/ofrep/v1/evaluate/flags"
 
 

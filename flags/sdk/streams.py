@@ -114,14 +114,13 @@ def _start(hub: EnvironmentHub, connection: Connection) -> Start:
 
 
 def _head(hub: EnvironmentHub) -> bytes:
-    """The body ends with the connection (RFC 9112, section 6.3)."""
     fields = {
         "Content-Type": "text/event-stream",
         "Cache-Control": "no-cache",
         "X-Accel-Buffering": "no",
         "X-LD-EnvID": hub.state.environment.client_side_id,
         "Date": formatdate(usegmt=True),
-        "Connection": "close",
+        "Transfer-Encoding": "chunked",
         **CORS,
     }
     lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from flags.streams.connection import Connection
+from flags.wire.encoding import chunk
 
 HEARTBEAT: Final = 30.0
 """Seconds between comment lines; SDKs give up a stream that is silent for 5 minutes."""
-BEAT: Final = b":\n\n"
+BEAT: Final = chunk(b":\n\n")
 
 
 class Channel:
@@ -26,6 +27,7 @@ class Channel:
 
     def send(self, message: bytes) -> None:
         """To everyone, now."""
+        message = chunk(message)
         for connection in self.connections:
             connection.send(message)
 

@@ -11,6 +11,7 @@ from flags.streams.channel import Channel
 from flags.streams.connection import Connection
 from flags.streams.state import State, Stored
 from flags.wire import client
+from flags.wire.encoding import chunk
 
 Available = Callable[[Flag], bool]
 
@@ -82,12 +83,13 @@ class ClientConnection(Connection):
             )
             messages.append(client.patch(key, wire))
         if messages:
-            self.send(b"".join(messages))
+            self.send(chunk(b"".join(messages)))
 
     def _put(self) -> bytes:
-        return client.put(
-            evaluated(self._state, self._context, self._available, with_reasons=self._with_reasons)
+        flags = evaluated(
+            self._state, self._context, self._available, with_reasons=self._with_reasons
         )
+        return chunk(client.put(flags))
 
 
 def affected_by(changed: Stored, snapshot: Snapshot) -> frozenset[str]:

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 from typing import Final, Protocol
 
+from flags.wire.encoding import LAST_CHUNK
+
 STALLED: Final = 300.0
 """Seconds after which a reader that takes nothing is disconnected."""
 
@@ -20,7 +22,7 @@ class Audience(Protocol):
 
 
 class Connection(asyncio.Protocol):
-    """Bytes are sent as they are; the end of the response is the end of the connection."""
+    """Whoever writes gives whole chunks; nothing is copied for one connection."""
 
     __slots__ = ("_audience", "_fresh", "_stalled_since", "_transport", "agent", "opened", "stale")
 
@@ -61,6 +63,7 @@ class Connection(asyncio.Protocol):
     def close(self) -> None:
         """End the stream after what was written; the SDK reconnects by itself."""
         if self._transport is not None:
+            self._transport.write(LAST_CHUNK)
             self._transport.close()
 
     def pause_writing(self) -> None:

@@ -13,6 +13,7 @@ from flags.streams.client import Available, ClientConnection, affected_by
 from flags.streams.connection import Connection
 from flags.streams.state import State, Stored
 from flags.wire import client, v2
+from flags.wire.encoding import chunk
 
 StreamKind = Literal["server", "server-v2", "client", "ping"]
 
@@ -59,7 +60,7 @@ class EnvironmentHub:
         def fresh() -> bytes:
             encoded = self.state.encoded
             known = first.pop() if first else None
-            return v2.stream(encoded.since(known)) if known else encoded.full_stream
+            return chunk(v2.stream(encoded.since(known))) if known else encoded.full_stream
 
         return self._joined(self.server_v2, Connection(self.server_v2, fresh, agent))
 
@@ -73,7 +74,7 @@ class EnvironmentHub:
         return self._joined(self.clients, connection)
 
     def follow_pings(self, agent: str) -> Connection:
-        return self._joined(self.pings, Connection(self.pings, lambda: client.PING, agent))
+        return self._joined(self.pings, Connection(self.pings, lambda: chunk(client.PING), agent))
 
     def streams(self) -> Iterator[StreamInfo]:
         now = time.monotonic()

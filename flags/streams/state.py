@@ -11,7 +11,7 @@ from typing import Literal
 from flags.model import Environment, Flag, Segment, Snapshot
 from flags.store.changes import Change, Deleted
 from flags.wire import v1, v2
-from flags.wire.encoding import compact
+from flags.wire.encoding import chunk, compact
 from flags.wire.sdk import sdk_flag, sdk_segment
 
 Kind = Literal["flag", "segment"]
@@ -67,7 +67,8 @@ class Encoded:
 
     @cached_property
     def put(self) -> bytes:
-        return v1.put(self.body)
+        """The first event of a stream, as a chunk."""
+        return chunk(v1.put(self.body))
 
     @cached_property
     def full(self) -> tuple[v2.Event, ...]:
@@ -81,7 +82,8 @@ class Encoded:
 
     @cached_property
     def full_stream(self) -> bytes:
-        return v2.stream(self.full)
+        """As a chunk."""
+        return chunk(v2.stream(self.full))
 
     def one(self, kind: Kind, key: str) -> bytes | None:
         stored = self._objects.get((kind, key))

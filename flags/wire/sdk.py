@@ -101,7 +101,8 @@ def read_config(wire: Mapping[str, Any], *, modified: int) -> Config:
             "targets": targets,
             "rules": [
                 {
-                    "id": rule.get("id") or f"rule-{index}",
+                    "id": _id(rule, f"rule-{index}"),
+                    "description": rule.get("description") or "",
                     "clauses": _read_clauses(rule, f"rule-{index}"),
                     "serve": _read_serve(rule),
                     "track_events": rule.get("trackEvents", False),
@@ -138,7 +139,8 @@ def read_segment(wire: Mapping[str, Any], *, modified: int) -> Segment:
             "excluded": _read_segment_targets(wire, "excluded"),
             "rules": [
                 {
-                    "id": rule.get("id") or f"rule-{index}",
+                    "id": _id(rule, f"rule-{index}"),
+                    "description": rule.get("description") or "",
                     "clauses": _read_clauses(rule, f"rule-{index}"),
                     "weight": rule.get("weight"),
                     "bucket_by": rule.get("bucketBy"),
@@ -258,7 +260,7 @@ def _read_serve(wire: Mapping[str, Any]) -> dict[str, Any]:
 def _read_clauses(rule: Mapping[str, Any], rule_id: str) -> list[dict[str, Any]]:
     return [
         {
-            "id": f"{rule.get('id') or rule_id}-{index}",
+            "id": _id(clause, f"{_id(rule, rule_id)}-{index}"),
             "context_kind": clause.get("contextKind", "user"),
             "attribute": clause.get("attribute", ""),
             "op": clause["op"],
@@ -267,6 +269,11 @@ def _read_clauses(rule: Mapping[str, Any], rule_id: str) -> list[dict[str, Any]]
         }
         for index, clause in enumerate(rule.get("clauses") or [])
     ]
+
+
+def _id(item: Mapping[str, Any], default: str) -> str:
+    """`id` in an SDK's data, `_id` in the REST API, or none in an old file."""
+    return str(item.get("id") or item.get("_id") or default)
 
 
 def _read_segment_targets(wire: Mapping[str, Any], name: str) -> list[dict[str, Any]]:

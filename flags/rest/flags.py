@@ -1,0 +1,191 @@
+"""`/api/v2/flags`: read, create, patch and delete feature flags; and whether they are in use."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, request
+
+from flags.changes import patch
+from flags.errors import NotFound, Rejected
+from flags.model import Flag
+from flags.rest.creation import create
+from flags.rest.documents import flag_from, json_patched, merged
+from flags.rest.representation import flag_json, link, page
+from flags.rest.requests import (
+    MERGE_PATCH,
+    SEMANTIC_PATCH,
+    actor,
+    body,
+    expected_version,
+    filters,
+    patch_and_comment,
+    require,
+    window,
+)
+from flags.roles import Role
+from flags.store import Store, new_id, now_ms
+
+_INACTIVE_AFTER = 7 * 24 * 60
+"""Minutes without an evaluation."""
+
+
+def add_flags(api: Blueprint, store: Store) -> None:
+    def environments(project: str) -> list[str]:
+        known = [e.key for e in store.environments.of(project)]
+        listed = ",".join([*request.args.getlist("env"), request.args.get("filterEnv", "")])
+        wanted = [key for key in listed.split(",") if key]
+        for key in wanted:
+            if key not in known:
+                raise NotFound(f"environment {key!r} does not exist in project {project!r}")
+        return [k for k in known if k in wanted] if wanted else known
+
+    @api.get("/flags/<project>")
+    def list_flags(project: str) -> Response:
+        keys = environments(project)
+        found = [f for f in store.flags.all(project) if _matches(f)]
+        limit, offset = window(1000)
+        summary = request.args.get("summary") == "1"
+        return jsonify(
+            page(
+                [flag_json(f, project, keys, summary=summary) for f in _sorted(found)][
+                    offset : offset + limit
+                ],
+                f"/flags/{project}",
+                len(found),
+            )
+        )
+
+    @api.post("/flags/<project>")
+    def create_flag(project: str) -> Response:
+        require(Role.OPERATOR)
+        keys = environments(project)
+        document = body()
+        if request.args.get("clone"):
+            raise Rejected("clone: flags cannot be cloned here; create one and patch it")
+        flag = store.flags.create(
+            project, create(document, new_id=new_id, now_ms=now_ms()), actor()
+        )
+        return flag_answer(flag, project, keys, 201)
+
+    @api.get("/flags/<project>/<key>")
+    def get_flag(project: str, key: str) -> Response:
+        return flag_answer(store.flags.get(project, key), project, environments(project))
+
+    @api.patch("/flags/<project>/<key>")
+    def patch_flag(project: str, key: str) -> Response | tuple[str, int]:
+        require(Role.OPERATOR)
+        keys, document = environments(project), body()
+        if request.mimetype_params.get("domain-model") == SEMANTIC_PATCH:
+            wanted = patch.parse(document)
+            if [i.get("kind") for i in wanted.instructions] == ["deleteFlag"]:
+                store.flags.delete(project, key, actor(), wanted.comment)
+                return "", 204
+            flag = store.flags.patch(
+                project,
+                key,
+                wanted.instructions,
+                actor(),
+                environment=wanted.environmentKey or _only(keys),
+                comment=wanted.comment,
+                expected=expected_version(),
+            )
+            return flag_answer(flag, project, keys)
+        operations, comment = patch_and_comment(document)
+        is_merge = request.mimetype == MERGE_PATCH
+        everywhere = [e.key for e in store.environments.of(project)]
+
+        def change(flag: Flag, _: object) -> Flag:
+            shown = flag_json(flag, project, everywhere)
+            new = merged(shown, operations) if is_merge else json_patched(shown, operations)
+            return flag_from(new, flag, project, everywhere, new_id=new_id, now_ms=now_ms())
+
+        flag = store.flags.change(
+            project,
+            key,
+            change,
+            actor(),
+            title=f"patched {key}",
+            comment=comment,
+            instructions=operations if isinstance(operations, list) else [operations],
+            expected=expected_version(),
+        )
+        return flag_answer(flag, project, keys)
+
+    @api.delete("/flags/<project>/<key>")
+    def delete_flag(project: str, key: str) -> tuple[str, int]:
+        require(Role.OPERATOR)
+        store.flags.delete(project, key, actor(), request.args.get("comment", "")[:2000])
+        return "", 204
+
+    @api.get("/flag-statuses/<project>/<environment>")
+    def flag_statuses(project: str, environment: str) -> Response:
+        store.environments.get(project, environment)
+        last = store.evaluations.last_minutes(project, environment)
+        path = f"/flag-statuses/{project}/{environment}"
+        items = [_status(f, project, environment, last) for f in store.flags.all(project)]
+        return jsonify(items=items, _links=link(path))
+
+    @api.get("/flag-statuses/<project>/<environment>/<key>")
+    def flag_status(project: str, environment: str, key: str) -> Response:
+        store.environments.get(project, environment)
+        last = store.evaluations.last_minutes(project, environment)
+        return jsonify(_status(store.flags.get(project, key), project, environment, last))
+
+
+def flag_answer(flag: Flag, project: str, keys: Sequence[str], status: int = 200) -> Response:
+    """With the flag's version as ETag, for `If-Match` of a later patch."""
+    response = jsonify(flag_json(flag, project, keys))
+    response.status_code = status
+    response.headers["ETag"] = f'"{flag.version}"'
+    return response
+
+
+def _matches(flag: Flag) -> bool:
+    wanted = filters()
+    tags = [*request.args.getlist("tag"), *wanted.get("tags", ())]
+    archived = request.args.get("archived") == "true" or "archived" in wanted.get("state", ())
+    words = " ".join(wanted.get("query", ())).lower().split()
+    text = f"{flag.key} {flag.name} {flag.description}".lower()
+    return (
+        flag.archived == archived
+        and all(tag in flag.tags for tag in tags)
+        and all(word in text for word in words)
+    )
+
+
+def _sorted(flags: list[Flag]) -> list[Flag]:
+    """By `sort`: `name`, `key` or `creationDate`, descending with a minus. Raises `Rejected`."""
+    wanted = request.args.get("sort", "key")
+    by = {"name": "name", "key": "key", "creationDate": "created"}.get(wanted.removeprefix("-"))
+    if by is None:
+        raise Rejected(f"sort: expected name, key or creationDate, found {wanted[:50]!r}")
+    return sorted(flags, key=lambda f: getattr(f, by), reverse=wanted.startswith("-"))
+
+
+def _only(keys: Sequence[str]) -> str | None:
+    """The environment that is meant where there is but one."""
+    return keys[0] if len(keys) == 1 else None
+
+
+def _status(flag: Flag, project: str, environment: str, last: dict[str, int]) -> dict[str, Any]:
+    """LaunchDarkly's words: new, active, launched (settled on one variation) or inactive."""
+    minute = last.get(flag.key)
+    config = flag.config(environment)
+    if minute is None:
+        name = "new" if now_ms() - flag.created < _INACTIVE_AFTER * 60_000 else "inactive"
+    elif time.time() / 60 - minute > _INACTIVE_AFTER:
+        name = "inactive"
+    else:
+        settled = not config.rules and not config.targets and config.fallthrough.rollout is None
+        recent = now_ms() - config.modified < _INACTIVE_AFTER * 60_000
+        name = "launched" if settled and not recent else "active"
+    requested = (
+        None if minute is None else time.strftime("%Y-%m-%dT%H:%M:00Z", time.gmtime(minute * 60))
+    )
+    path = f"/flag-statuses/{project}/{environment}/{flag.key}"
+    return {
+        "name": name,
+        **({} if requested is None else {"lastRequested": requested}),
+        "_links": link(path, parent=f"/flags/{project}/{flag.key}"),
+    }

@@ -1,0 +1,62 @@
+"""Scheduled changes of a flag, below `/api/v2/projects/…/scheduled-changes`."""
+
+from typing import Annotated, Any
+
+from flask import Blueprint, Response, jsonify
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from flags.errors import Rejected, first_problem
+from flags.model import Text
+from flags.rest.representation import link, scheduled_json
+from flags.rest.requests import actor, body, require
+from flags.roles import Role
+from flags.store import Store
+
+_PATH = "/projects/<project>/flags/<key>/environments/<environment>/scheduled-changes"
+
+
+class NewScheduled(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    executionDate: Annotated[int, Field(ge=0, lt=1 << 53)]
+    """Epoch milliseconds."""
+    instructions: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=100)]
+    comment: Text = ""
+
+
+def add_schedule(api: Blueprint, store: Store) -> None:
+    @api.get(_PATH)
+    def scheduled_changes(project: str, key: str, environment: str) -> Response:
+        store.flags.get(project, key)
+        store.environments.get(project, environment)
+        items = [scheduled_json(s) for s in store.schedule.of(project, environment, key)]
+        path = f"/projects/{project}/flags/{key}/environments/{environment}/scheduled-changes"
+        return jsonify(items=items, _links=link(path))
+
+    @api.post(_PATH)
+    def schedule(project: str, key: str, environment: str) -> tuple[Response, int]:
+        require(Role.OPERATOR)
+        try:
+            new = NewScheduled.model_validate(body())
+        except ValidationError as error:
+            raise Rejected(first_problem(error)) from None
+        made = store.schedule.add(
+            project,
+            environment,
+            key,
+            due=new.executionDate,
+            instructions=new.instructions,
+            comment=new.comment,
+            actor=actor(),
+        )
+        return jsonify(scheduled_json(made)), 201
+
+    @api.get(f"{_PATH}/<scheduled_id>")
+    def scheduled_change(project: str, key: str, environment: str, scheduled_id: str) -> Response:
+        return jsonify(scheduled_json(store.schedule.get(project, environment, key, scheduled_id)))
+
+    @api.delete(f"{_PATH}/<scheduled_id>")
+    def cancel(project: str, key: str, environment: str, scheduled_id: str) -> tuple[str, int]:
+        require(Role.OPERATOR)
+        store.schedule.cancel(project, environment, key, scheduled_id)
+        return "", 204
