@@ -1,0 +1,49 @@
+"""Forked processes that end with the block that started them, and the limits they need."""
+
+import multiprocessing
+import resource
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from bench.flags.errors import BenchError
+
+FORK: Final = multiprocessing.get_context("fork")
+
+
+@contextmanager
+def forked(count: int, target: Callable[..., None], *arguments: Any) -> Iterator[None]:
+    """Run `target(number, *arguments)` in `count` processes. The caller must have one thread."""
+    processes = [
+        FORK.Process(target=_run, args=(target, number, *arguments), daemon=True)
+        for number in range(count)
+    ]
+    try:
+        for process in processes:
+            process.start()
+        yield
+    finally:
+        for process in processes:
+            if process.pid is not None:
+                process.kill()
+        for process in processes:
+            if process.pid is not None:
+                process.join()
+
+
+def _run(target: Callable[..., None], number: int, *arguments: Any) -> None:
+    """The parent hears Ctrl-C and the like, and ends this process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for each in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, signal.SIG_DFL)
+    target(number, *arguments)
+
+
+def allow_open_files(needed: int) -> None:
+    """Raise this process's limit, which children inherit. Raises `BenchError`."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < needed:
+        raise BenchError(f"{needed} open files are needed, this user may have {hard} (ulimit -Hn)")
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
