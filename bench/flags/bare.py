@@ -16,7 +16,7 @@ from typing import Final, cast
 import uvloop
 
 from bench.flags.errors import BenchError
-from bench.flags.processes import FORK, forked
+from bench.flags.processes import FORK, Usage, forked
 
 PATIENCE: Final = 10.0
 """Seconds until it listens."""
@@ -26,8 +26,9 @@ _HEAD: Final = (
 
 
 class BareWriter:
-    def __init__(self, port: int, trigger: socket.socket) -> None:
+    def __init__(self, port: int, usage: Usage, trigger: socket.socket) -> None:
         self.port = port
+        self.usage = usage
         self._trigger = trigger
 
     @property
@@ -45,14 +46,14 @@ class BareWriter:
 def running_bare_writer(put: bytes) -> Iterator[BareWriter]:
     """A bare writer on a free port, in a process of its own."""
     ours, theirs = FORK.Pipe(duplex=False)
-    with ours, forked(1, _serve, put, theirs):
+    with ours, forked(1, _serve, put, theirs) as (usage,):
         theirs.close()
         if not ours.poll(PATIENCE):
             raise BenchError("the bare writer did not start")
         port = int(ours.recv())
         with socket.create_connection(("127.0.0.1", port), PATIENCE) as trigger:
             trigger.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            yield BareWriter(port, trigger)
+            yield BareWriter(port, usage, trigger)
 
 
 def _serve(_: int, put: bytes, ready: Connection) -> None:

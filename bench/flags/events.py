@@ -13,16 +13,25 @@ END: Final = b"\n\n"
 class Counter:
     """How many events of one kind a stream has sent in full."""
 
-    __slots__ = ("_rest", "_sign")
+    __slots__ = ("_seen", "_sign", "_tail")
 
     def __init__(self, kind: bytes) -> None:
         self._sign = kind + b"\n"
-        self._rest = b""
+        self._seen = False
+        """Whether the event that is not complete yet is of that kind."""
+        self._tail = b""
+        """Its last bytes, in which a sign may have begun."""
 
     def feed(self, data: bytes) -> int:
         """Events of that kind which `data`, the next bytes of the stream, completes."""
-        *complete, self._rest = (self._rest + data).split(END)
-        return sum(1 for event in complete if self._sign in event)
+        *complete, rest = (self._tail + data).split(END)
+        count = 0
+        for event in complete:
+            count += self._seen or self._sign in event
+            self._seen = False
+        self._seen = self._seen or self._sign in rest
+        self._tail = rest[-len(self._sign) :]
+        return count
 
 
 def at_version(event: bytes, version: int) -> bytes:

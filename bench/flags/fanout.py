@@ -69,9 +69,9 @@ def _at(scale: Scale, say: Say) -> list[Result]:
     allow_open_files(scale.streams + 1000)
     with running_flag_server(flags=FLAGS) as server:
         sample = capture(server.port, server.rest.switch)
-        before = server.private_memory()
+        before = server.usage.private_memory()
         with reading(server.port, scale.streams) as reader:
-            memory = (server.private_memory() - before) / scale.streams / KIB
+            memory = (server.usage.private_memory() - before) / scale.streams / KIB
             say(f"{scale.streams:,} streams of the flag server are open")
             with (
                 running_bare_writer(sample.put) as writer,

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import psutil
-
 from bench.flags.errors import BenchError
+from bench.flags.processes import Usage
 
 PATIENCE: Final = 30.0
 """Seconds until a start, an answer or an end counts as failed."""
@@ -89,24 +88,12 @@ class Rest:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlagServer:
     port: int
-    process: psutil.Process
+    usage: Usage
     rest: Rest
 
     @property
     def origin(self) -> str:
         return f"http://127.0.0.1:{self.port}"
-
-    def private_memory(self) -> int:
-        """Bytes that only this server's processes hold; kernel buffers are not in it."""
-        return sum(each.memory_full_info().uss for each in self._processes())
-
-    def cpu_time(self) -> float:
-        """Seconds of user and system time so far; a clock tick is 10 ms."""
-        times = [each.cpu_times() for each in self._processes()]
-        return sum(each.user + each.system for each in times)
-
-    def _processes(self) -> list[psutil.Process]:
-        return [self.process, *self.process.children(recursive=True)]
 
 
 @contextmanager
@@ -131,7 +118,7 @@ def running_flag_server(*, flags: int) -> Iterator[FlagServer]:
             with closing(Rest(port)) as rest:
                 for key in (FLAG, *(f"flag-{number:04}" for number in range(1, flags))):
                     rest.create(key)
-                yield FlagServer(port=port, process=psutil.Process(process.pid), rest=rest)
+                yield FlagServer(port=port, usage=Usage(process.pid), rest=rest)
         finally:
             _end(process)
 

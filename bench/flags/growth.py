@@ -23,11 +23,11 @@ def measure(say: Say) -> list[Result]:
         before = 0
         for number in range(WARM_UP + TOGGLES):
             if number == WARM_UP:
-                before = server.private_memory()
+                before = server.usage.private_memory()
                 say(f"warm after {WARM_UP} toggles")
             server.rest.switch()
             reader.arrival()
-        after = server.private_memory()
+        after = server.usage.private_memory()
     say(f"{TOGGLES:,} more toggles have reached {STREAMS} streams")
     return [
         Result(

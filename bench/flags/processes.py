@@ -1,4 +1,4 @@
-"""Forked processes that end with the block that started them, and the limits they need."""
+"""Forked processes that end with the block that started them; limits and use of resources."""
 
 import multiprocessing
 import resource
@@ -7,13 +7,34 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
+import psutil
+
 from bench.flags.errors import BenchError
 
 FORK: Final = multiprocessing.get_context("fork")
 
 
+class Usage:
+    """What a process and its children use."""
+
+    def __init__(self, pid: int) -> None:
+        self._process = psutil.Process(pid)
+
+    def private_memory(self) -> int:
+        """Bytes that no other process shares; the kernel's buffers are not in it."""
+        return sum(each.memory_full_info().uss for each in self._all())
+
+    def cpu_time(self) -> float:
+        """Seconds of user and system time so far, counted in ticks of 10 ms."""
+        times = [each.cpu_times() for each in self._all()]
+        return sum(each.user + each.system for each in times)
+
+    def _all(self) -> list[psutil.Process]:
+        return [self._process, *self._process.children(recursive=True)]
+
+
 @contextmanager
-def forked(count: int, target: Callable[..., None], *arguments: Any) -> Iterator[None]:
+def forked(count: int, target: Callable[..., None], *arguments: Any) -> Iterator[list[Usage]]:
     """Run `target(number, *arguments)` in `count` processes. The caller must have one thread."""
     processes = [
         FORK.Process(target=_run, args=(target, number, *arguments), daemon=True)
@@ -22,7 +43,7 @@ def forked(count: int, target: Callable[..., None], *arguments: Any) -> Iterator
     try:
         for process in processes:
             process.start()
-        yield
+        yield [Usage(process.pid) for process in processes if process.pid is not None]
     finally:
         for process in processes:
             if process.pid is not None:
