@@ -15,7 +15,7 @@ from typing import Final
 from bench.flags.bare import running_bare_writer
 from bench.flags.capture import capture
 from bench.flags.flag_server import Switched, running_flag_server
-from bench.flags.part import Say
+from bench.flags.part import Say, counted
 from bench.flags.processes import allow_open_files
 from bench.flags.reader import reading
 from bench.flags.streams import Arrival
@@ -71,7 +71,6 @@ def _at(scale: Scale, say: Say) -> list[Result]:
         sample = capture(server.port, server.rest.switch)
         before = server.usage.private_memory()
         with reading(server.port, scale.streams) as reader:
-            memory = (server.usage.private_memory() - before) / scale.streams / KIB
             say(f"{scale.streams:,} streams of the flag server are open")
             with (
                 running_bare_writer(sample.put) as writer,
@@ -79,7 +78,9 @@ def _at(scale: Scale, say: Say) -> list[Result]:
             ):
                 say(f"{scale.streams:,} streams of the bare writer are open")
                 turns = []
-                for number in range(WARM_UP + scale.toggles):
+                for number in counted(
+                    WARM_UP + scale.toggles, f"toggles have reached {scale.streams:,} streams", say
+                ):
                     switched = server.rest.switch()
                     arrival = reader.arrival()
                     asked = writer.write(sample.patch(number))
@@ -91,6 +92,7 @@ def _at(scale: Scale, say: Say) -> list[Result]:
                             bare=bare_reader.arrival(),
                         )
                     )
+            memory = (server.usage.private_memory() - before) / scale.streams / KIB
     say(f"{scale.toggles} toggles have reached {scale.streams:,} streams")
     return _results(scale, turns[WARM_UP:], memory)
 

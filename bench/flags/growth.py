@@ -3,7 +3,7 @@
 from typing import Final
 
 from bench.flags.flag_server import running_flag_server
-from bench.flags.part import Say
+from bench.flags.part import Say, counted
 from bench.flags.reader import reading
 from bench.results import Result
 
@@ -21,7 +21,7 @@ def measure(say: Say) -> list[Result]:
         reading(server.port, STREAMS) as reader,
     ):
         before = 0
-        for number in range(WARM_UP + TOGGLES):
+        for number in counted(WARM_UP + TOGGLES, "toggles", say):
             if number == WARM_UP:
                 before = server.usage.private_memory()
                 say(f"warm after {WARM_UP} toggles")

@@ -11,7 +11,7 @@ from typing import Final
 from bench.flags.bare import running_bare_writer
 from bench.flags.capture import capture
 from bench.flags.flag_server import running_flag_server
-from bench.flags.part import Say
+from bench.flags.part import Say, counted
 from bench.flags.sdks import running_services
 from bench.results import Result
 from bench.stats import median, percentile
@@ -42,7 +42,7 @@ def _with(count: int, say: Say) -> list[Result]:
             running_services(count, (server.origin, writer.origin)) as services,
         ):
             say(f"{count} SDK processes are ready")
-            for number in range(WARM_UP + TOGGLES):
+            for number in counted(WARM_UP + TOGGLES, f"toggles seen by {count} SDKs", say):
                 switched = server.rest.switch()
                 seen = services.seen(0)
                 time.sleep(PAUSE)
