@@ -1,7 +1,6 @@
 """A controller with a real flag server, a scripted proxy behind real HTTP, and a virtual clock."""
 
 import contextlib
-import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -15,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from flags.server import ServerSettings, running_server
+from flag_server import ACCESS_TOKEN, PATIENCE, TOKENS, flag_server, manners
 from ld_stand_in import Manners, StandIn, served, standing_in
 from migrator.controller.loop import Controller
 from migrator.controller.observe import ProxyStats
@@ -28,20 +27,6 @@ from migrator.rollout.events import Event, Kind
 from migrator.rollout.state import Rollout
 from migrator.rollout.transitions import Phase
 
-PATIENCE = 20.0
-"""Seconds any awaited condition may take on a loaded machine."""
-ACCESS_TOKEN = "api-of-everybody-31d2c4"
-"""LaunchDarkly's, which controller and people share."""
-TOKENS = {"migrator-controller": "api-controller-9c02aa", "alice": "api-alice-7b1f44d2aa"}
-CREDENTIALS = {
-    "project": "cms",
-    "environment": "production",
-    "sdk_key": "sdk-5f1c0a9e-2b7d-4c63",
-    "mobile_key": "mob-5f1c0a9e-2b7d-4c63",
-    "client_side_id": "0123456789abcdef01234567",
-    "session_secret": "session-secret-of-these-tests",
-    "tokens": TOKENS,
-}
 PLAN = """\
 apiVersion: migrator.dev/v1alpha1
 kind: Migration
@@ -110,14 +95,8 @@ class FlagServer:
     async def start(self) -> None:
         """On the same port as before, with what it knew."""
         port = int(self.origin.rpartition(":")[2] or 0)
-        credentials = self.folder / "credentials.json"
-        credentials.touch(mode=0o600)
-        credentials.write_text(json.dumps(CREDENTIALS))
-        settings = ServerSettings(
-            port=port, database=self.folder / "flags.db", credentials=credentials
-        )
         first = not self.origin
-        self.origin = await self._server.enter_async_context(running_server(settings))
+        self.origin = await self._server.enter_async_context(flag_server(self.folder, port))
         if first and self.manners is not None:
             self.stand_in = await self._front.enter_async_context(
                 standing_in(self.origin, self.manners)
@@ -258,31 +237,19 @@ def make_plan() -> Callable[..., Migration]:
     return make
 
 
-def manners() -> Manners:
-    """LaunchDarkly on a bad day: slow, limited, with conflicts, and without migration flags."""
-    return Manners(
-        tokens={ACCESS_TOKEN: TOKENS["alice"]},
-        latency=0.002,
-        limit=30,
-        window=0.2,
-        conflict_every=3,
-        migration_flags=403,
-    )
-
-
 @pytest.fixture(params=["embedded", "launchdarkly"])
-def flag_server(tmp_path: Path, request: pytest.FixtureRequest) -> FlagServer:
+def server(tmp_path: Path, request: pytest.FixtureRequest) -> FlagServer:
     return FlagServer(tmp_path, manners() if request.param == "launchdarkly" else None)
 
 
 @pytest.fixture
-def play(tmp_path: Path, make_plan: Callable[..., Migration], flag_server: FlagServer) -> Begin:
+def play(tmp_path: Path, make_plan: Callable[..., Migration], server: FlagServer) -> Begin:
     @contextlib.asynccontextmanager
     async def begin(*changes: tuple[str, str]) -> AsyncIterator[Play]:
         proxy = ScriptedProxy()
         app = Starlette(routes=[Route("/stats", proxy.stats)])
         async with served(app) as admin:
-            world = Play(tmp_path, make_plan(*changes), proxy, admin, flag_server)
+            world = Play(tmp_path, make_plan(*changes), proxy, admin, server)
             try:
                 await world.start_flags()
                 await world.start()
