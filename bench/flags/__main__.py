@@ -8,14 +8,14 @@ import argparse
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, NoReturn
 
 from bench.flags import fanout, growth, start, toggle
 from bench.flags.errors import BenchError
 from bench.flags.part import Part
 from bench.machine import this_machine
-from bench.results import table, write
+from bench.results import Result, markdown, table, write
 
 PARTS: Final = (
     Part(name="toggle", measure=toggle.measure),
@@ -29,7 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     names = [part.name for part in PARTS]
     parser = argparse.ArgumentParser(prog="python -m bench.flags", description="Flag server bench.")
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(names)}; or all")
-    chosen = parser.parse_args(arguments).parts or names
+    parser.add_argument("--markdown", action="store_true", help="tables for a README")
+    options = parser.parse_args(arguments)
+    chosen, show = options.parts or names, markdown if options.markdown else table
     if unknown := sorted(set(chosen) - set(names)):
         parser.error(f"no part {', '.join(unknown)}; there are {', '.join(names)}")
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -37,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         for part in PARTS:
             if part.name in chosen:
-                _measure(part)
+                _measure(part, show)
     except BenchError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
@@ -46,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _measure(part: Part) -> None:
+def _measure(part: Part, show: Callable[[Sequence[Result]], str]) -> None:
     started = time.monotonic()
 
     def say(what: str) -> None:
@@ -57,7 +59,7 @@ def _measure(part: Part) -> None:
     results = part.measure(say)
     file = write(f"flags-{part.name}", results, machine)
     say(f"done, written to {file.relative_to(file.parents[2])}")
-    sys.stdout.write(f"{table(results)}\n\n")
+    sys.stdout.write(f"{show(results)}\n\n")
     sys.stdout.flush()
 
 

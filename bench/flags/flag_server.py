@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench.flags.errors import BenchError
-from bench.flags.processes import Usage
+from bench.flags.processes import Usage, end_with_parent
 
 PATIENCE: Final = 30.0
 """Seconds until a start, an answer or an end counts as failed."""
@@ -112,6 +112,7 @@ def running_flag_server(*, flags: int) -> Iterator[FlagServer]:
             process = subprocess.Popen(
                 command, stdout=output, stderr=output, stdin=subprocess.DEVNULL,
                 start_new_session=True,  # a Ctrl-C is for the measurement, which ends this one
+                preexec_fn=end_with_parent,
             )  # fmt: skip
         try:
             port = _port(process, log)

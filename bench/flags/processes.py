@@ -1,5 +1,6 @@
 """Forked processes that end with the block that started them; limits and use of resources."""
 
+import ctypes
 import multiprocessing
 import resource
 import signal
@@ -12,6 +13,8 @@ import psutil
 from bench.flags.errors import BenchError
 
 FORK: Final = multiprocessing.get_context("fork")
+_LIBC: Final = ctypes.CDLL(None)
+_PR_SET_PDEATHSIG: Final = 1
 
 
 class Usage:
@@ -58,7 +61,13 @@ def _run(target: Callable[..., None], number: int, *arguments: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for each in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(each, signal.SIG_DFL)
+    end_with_parent()
     target(number, *arguments)
+
+
+def end_with_parent() -> None:
+    """Have the kernel send this process SIGTERM when its parent ends, even if that was killed."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def allow_open_files(needed: int) -> None:

@@ -5,7 +5,7 @@ seconds and share what they do not change. One socket takes the reports of all.
 """
 
 import gc
-import os
+import signal
 import socket
 import struct
 import time
@@ -57,24 +57,18 @@ class Services:
 def running_services(count: int, origins: Sequence[str]) -> Iterator[Services]:
     """Processes whose SDKs have the flags of every server of `origins` when the block begins."""
     ours, theirs = socket.socketpair()
-    alive, held = os.pipe()
     # MSG_WAITALL waits for all bytes only on a blocking socket, so the limit is the kernel's
     ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", PATIENCE, 0))
     gc.collect()
     gc.freeze()  # a collection in a child would copy the pages it shares
     try:
-        with ours, theirs, forked(count, _service, origins, theirs, alive, held):
+        with ours, theirs, forked(count, _service, origins, theirs):
             yield Services(count, ours)
     finally:
         gc.unfreeze()
-        os.close(alive)
-        os.close(held)
 
 
-def _service(
-    number: int, origins: Sequence[str], reports: socket.socket, alive: int, held: int
-) -> None:
-    os.close(held)
+def _service(number: int, origins: Sequence[str], reports: socket.socket) -> None:
     context = Context.create("user-1")
     for server, origin in enumerate(origins):
         client = LDClient(
@@ -92,4 +86,4 @@ def _service(
             return  # the report that is missing tells
         client.flag_tracker.add_flag_value_change_listener(FLAG, context, report)
     reports.send(_REPORT.pack(number, _READY, 0.0))
-    os.read(alive, 1)  # ends when the process that measures does
+    signal.pause()
