@@ -40,6 +40,8 @@ _PAGE: Final = 100
 _MAX_PAGES: Final = 50
 _SHORT: Final = 0.5
 """Seconds; rather waited than answered with an older list."""
+_LONGEST_REFUSAL: Final = 120.0
+"""Seconds after which a limited rate is tried again, whatever the server asked for."""
 _STALE: Final = 90.0
 """Seconds that a list of flags may be used again while the server asks for fewer questions."""
 
@@ -249,7 +251,7 @@ class FlagClient:
                     status=status, headers=answer.headers, repeatable_conflict=method == "PATCH"
                 )
                 if status == RATE_LIMITED:
-                    asked = asked_wait(answer.headers, time.time()) or 0.0
+                    asked = min(asked_wait(answer.headers, time.time()) or 0.0, _LONGEST_REFUSAL)
                     self._not_before[route] = time.monotonic() + asked
                     failure = errors.rate_limited(self._target, asked)
                     if asked > longest:

@@ -42,7 +42,7 @@ def refused(
             return Forbidden(
                 f"the access token of {target.token_from} lacks a role for this ({place})",
                 hint=f"give it the Writer role, or a custom role that allows {', '.join(ACTIONS)} "
-                f"on {resource}",
+                f"on {resource}; an environment that requires approvals refuses everybody",
             )
         case 404 if flag is not None:
             return FlagNotFound(

@@ -53,7 +53,7 @@ def _flags(plan: Migration) -> Iterator[Finding]:
     """Settings of the other kind of flag server would have no effect."""
     flags = plan.spec.flags
     for name in _ONLY[_OTHER[flags.server]]:
-        if name in flags.model_fields_set:
+        if getattr(flags, name) != type(flags).model_fields[name].default:
             yield Finding(
                 ("spec", "flags", name),
                 f"{name!r} has no effect with server: {flags.server}, only with "
