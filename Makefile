@@ -5,9 +5,9 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PLAN := samples/cms-app/migration.yaml
 
-.PHONY: help demo up load down test lint types unit lock clean
+.PHONY: help demo up load down test lint types unit bench-flags lock clean
 help: ## Show this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-6s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("error: Python 3.11 or newer is needed, found %d.%d\nhint: make PYTHON=/path/to/python3.11" % v[:2])'
@@ -40,6 +40,9 @@ types: $(READY)
 
 unit: $(READY)
 	@$(BIN)/pytest -n 2 --dist loadgroup
+
+bench-flags: $(READY) ## Measure the flag server; takes about four minutes
+	@$(BIN)/python -m bench.flags $(PARTS)
 
 lock: ## Renew constraints.txt from pyproject.toml's newest allowed versions
 	@rm -rf $(VENV)/.lock && $(PYTHON) -m venv $(VENV)/.lock

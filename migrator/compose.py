@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from migrator.flagaccess import controller_variables, sdk_variables
 from migrator.plan.model import Capability, Migration, MonolithWorkload, Workload
 from migrator.runtimes.local.spec import ProcessSpec
 from migrator.secrets import Secrets
@@ -28,21 +29,22 @@ class Composition:
     addresses: Addresses
     routes: dict[str, Any]
     """The proxy's configuration document."""
-    credentials: dict[str, Any]
-    """The flag server's credentials document."""
+    credentials: dict[str, Any] | None
+    """The embedded flag server's credentials document."""
 
 
 def wanted_ports(plan: Migration) -> dict[str, int]:
     """Port by user; 0 where any free one will do."""
     spec = plan.spec
     ports = {
-        "flag server": spec.flags.port,
         "proxy": spec.proxy.port,
         "gateway": spec.proxy.gateway_port,
         "proxy-admin": 0,
         "controller": 0,
         **{name: workload.port for name, workload in spec.services.items()},
     }
+    if spec.flags.server == "embedded":
+        ports["flag server"] = spec.flags.port
     if isinstance(spec.monolith, MonolithWorkload):
         ports["monolith"] = spec.monolith.workload.port
     return ports
@@ -58,17 +60,16 @@ def compose(
     environment: Mapping[str, str],
     python: str,
 ) -> Composition:
-    """`folder` is the plan file's; `environment` is ours: all but secrets is inherited."""
+    """`folder` is the plan file's; `environment` is ours: all but secrets is inherited.
+
+    Raises InvalidInput if `environment` lacks the secrets of LaunchDarkly and they are needed.
+    """
     spec = plan.spec
+    embedded = spec.flags.server == "embedded"
     addresses = _addresses(plan, ports)
     inherited = {k: v for k, v in environment.items() if not k.startswith(_OURS)}
     inherited["PATH"] = f"{Path(python).parent}:{inherited.get('PATH', '/usr/bin:/bin')}"
-    flags = {
-        "LAUNCHDARKLY_SDK_KEY": secrets.sdk_key,
-        "LAUNCHDARKLY_BASE_URI": addresses.flags,
-        "LAUNCHDARKLY_STREAM_URI": addresses.flags,
-        "LAUNCHDARKLY_EVENTS_URI": addresses.flags,
-    }
+    flags = sdk_variables(spec.flags, addresses.flags, secrets, environment)
     references = {
         "gateway.url": addresses.gateway,
         "monolith.url": addresses.monolith,
@@ -113,12 +114,6 @@ def compose(
         )
 
     specs = [
-        ours(
-            *("flag-server", FLAGS, addresses.flags, "flags", "serve"),
-            *("--host", spec.flags.host, "--port", str(ports["flag server"])),
-            *("--database", str(state.flags_database)),
-            *("--credentials", str(state.credentials)),
-        ),
         *(workload(name, work, f"spec.services.{name}") for name, work in spec.services.items()),
         ours(
             *("proxy", PROXY, addresses.proxy_admin, "proxy", "serve"),
@@ -129,23 +124,25 @@ def compose(
         ours(
             *("controller", LAST, addresses.controller, "controller", "run"),
             *("--state", str(state.root)),
+            env=controller_variables(spec.flags, environment),
         ),
     ]
+    if embedded:
+        specs.append(
+            ours(
+                *("flag-server", FLAGS, addresses.flags, "flags", "serve"),
+                *("--host", spec.flags.host, "--port", str(ports["flag server"])),
+                *("--database", str(state.flags_database)),
+                *("--credentials", str(state.credentials)),
+            )
+        )
     if isinstance(spec.monolith, MonolithWorkload):
         specs.append(workload("monolith", spec.monolith.workload, "spec.monolith.workload"))
     return Composition(
         specs=tuple(specs),
         addresses=addresses,
         routes=_routes(plan, ports, addresses),
-        credentials={
-            "project": spec.flags.project,
-            "environment": spec.flags.environment,
-            "sdk_key": secrets.sdk_key,
-            "mobile_key": secrets.mobile_key,
-            "client_side_id": secrets.client_side_id,
-            "session_secret": secrets.session_secret,
-            "tokens": secrets.flags_tokens,
-        },
+        credentials=_credentials(plan, secrets) if embedded else None,
     )
 
 
@@ -160,7 +157,9 @@ def _addresses(plan: Migration, ports: Mapping[str, int]) -> Addresses:
         proxy=_origin(spec.proxy.host, ports["proxy"]),
         gateway=_origin(LOOPBACK, ports["gateway"]),
         proxy_admin=_origin(LOOPBACK, ports["proxy-admin"]),
-        flags=_origin(spec.flags.host, ports["flag server"]),
+        flags=_origin(spec.flags.host, ports["flag server"])
+        if spec.flags.server == "embedded"
+        else spec.flags.api,
         controller=_origin(LOOPBACK, ports["controller"]),
         monolith=_origin(LOOPBACK, ports["monolith"])
         if isinstance(spec.monolith, MonolithWorkload)
@@ -173,6 +172,18 @@ def _origin(host: str, port: int) -> str:
     """Where to reach what listens on `host`: a wildcard is reached on loopback."""
     reachable = {"0.0.0.0": LOOPBACK, "::": "::1"}.get(host, host)  # noqa: S104 - not bound here
     return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
+
+
+def _credentials(plan: Migration, secrets: Secrets) -> dict[str, Any]:
+    return {
+        "project": plan.spec.flags.project,
+        "environment": plan.spec.flags.environment,
+        "sdk_key": secrets.sdk_key,
+        "mobile_key": secrets.mobile_key,
+        "client_side_id": secrets.client_side_id,
+        "session_secret": secrets.session_secret,
+        "tokens": secrets.flags_tokens,
+    }
 
 
 def _routes(plan: Migration, ports: Mapping[str, int], addresses: Addresses) -> dict[str, Any]:

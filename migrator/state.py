@@ -29,6 +29,7 @@ class Addresses(BaseModel):
     gateway: str
     proxy_admin: str
     flags: str
+    """Of the REST API of the flag server, embedded or not."""
     controller: str
     monolith: str
     services: dict[str, str]

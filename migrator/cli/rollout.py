@@ -6,26 +6,31 @@
 import asyncio
 import contextlib
 import difflib
+import os
 import time
 from collections.abc import Callable, Iterable
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
+from migrator import flagaccess
 from migrator.cli.options import JsonOption, StateOption
 from migrator.cli.output import console, print_json
 from migrator.cli.progress import WIDE, status_table, watch
 from migrator.client import ControllerClient
 from migrator.controller.flags import needed
 from migrator.errors import InvalidInput
-from migrator.flagclient import FlagClient
+from migrator.flagclient import FlagClient, RetryPolicy
+from migrator.flagclient import Target as FlagTarget
 from migrator.plan.check import service_flag
 from migrator.plan.load import load
 from migrator.plan.model import Migration
 from migrator.rollout.verbs import Verb
-from migrator.secrets import CONTROLLER, Secrets, load_secrets, member
+from migrator.secrets import load_secrets, member
 from migrator.state import StateDir, find_state
 
+PATIENCE: Final = RetryPolicy(total=75.0)
+"""A person rather waits for a limit of LaunchDarkly's, a minute at most, than tries again."""
 Capability = Annotated[str, typer.Argument(help="Name of the capability.")]
 Target = Annotated[
     str,
@@ -123,13 +128,14 @@ def restore(
 
 def _turn(target: str, on: bool, reason: str, state: StateOption, as_json: bool) -> None:
     folder = find_state(state)
-    flags = folder.load_instance().addresses.flags
+    address = folder.load_instance().addresses.flags
     plan = load(folder.plan)
+    server = flagaccess.target(plan.spec.flags, address, member(), load_secrets(folder), os.environ)
     kind, name, key = flag_of(plan, target)
     verb = "restore" if on else "kill"
     comment = reason or f"migrator {verb} {target}"
     began = time.monotonic()
-    version = asyncio.run(_turn_flag(flags, load_secrets(folder), plan, key, on, comment))
+    version = asyncio.run(_turn_flag(server, key, on, comment))
     took = (time.monotonic() - began) * 1000
     if as_json:
         print_json({"kind": kind, "name": name, "flag": key, "on": on, "version": version})
@@ -146,23 +152,8 @@ def _turn(target: str, on: bool, reason: str, state: StateOption, as_json: bool)
         out.print(f"switch it on again with: migrator restore {back}")
 
 
-async def _turn_flag(
-    server: str, secrets: Secrets, plan: Migration, key: str, on: bool, comment: str
-) -> int:
-    who, tokens = member(), secrets.flags_tokens
-    if who not in tokens:
-        people = ", ".join(name for name in tokens if name != CONTROLLER)
-        raise InvalidInput(
-            f"{who} has no token of the flag server in secrets.json of the state folder",
-            hint=f"run it as {people}, or start anew with `migrator up` as {who}",
-        )
-    async with FlagClient(
-        server,
-        tokens[who],
-        project=plan.spec.flags.project,
-        environment=plan.spec.flags.environment,
-        via="cli",
-    ) as flags:
+async def _turn_flag(server: FlagTarget, key: str, on: bool, comment: str) -> int:
+    async with FlagClient(server, via="cli", policy=PATIENCE) as flags:
         return (await flags.turn(key, on=on, comment=comment)).version
 
 

@@ -20,14 +20,16 @@ from migrator.cli.options import JsonOption, StateOption
 from migrator.cli.output import console, print_json
 from migrator.cli.progress import follow
 from migrator.compose import Composition, compose, wanted_ports
+from migrator.controller.preflight import preflight
 from migrator.errors import Unavailable
+from migrator.flagaccess import ACCESS_TOKEN, SDK_KEY, from_environment, target
 from migrator.plan.load import load
 from migrator.plan.model import Migration
 from migrator.runtimes.local import record
 from migrator.runtimes.local.ports import choose
 from migrator.runtimes.local.program import ProcessEvent
 from migrator.runtimes.local.supervisor import Supervisor, check_commands
-from migrator.secrets import Secrets, ensure_secrets, member
+from migrator.secrets import CONTROLLER, Secrets, ensure_secrets, member
 from migrator.state import Instance, StateDir, find_state, read_json, write_atomically
 
 
@@ -37,6 +39,9 @@ def up(
     as_json: JsonOption = False,
 ) -> None:
     """Run flag server, monolith, services, proxy and controller until Ctrl-C or `migrator down`.
+
+    With `server: launchdarkly` in the plan no flag server is started; the SDK key is taken from
+    $LAUNCHDARKLY_SDK_KEY and the access token from $LAUNCHDARKLY_ACCESS_TOKEN.
 
     Example: migrator up migration.yaml
     """
@@ -55,6 +60,9 @@ def _prepare(migration: Migration, plan: Path, state: StateDir) -> Composition:
     held = {p.port for p in running}
     if former and any(p.name == "proxy" for p in running):
         held |= {former.ports[name] for name in ("proxy", "gateway")}
+    if migration.spec.flags.server == "launchdarkly":
+        # Both are named at once if both are missing.
+        from_environment(os.environ, SDK_KEY, ACCESS_TOKEN)
     ports = choose(wanted_ports(migration), former.ports if former else {}, held)
     secrets = ensure_secrets(state, migration.spec.secrets, random.token_hex)
     composition = compose(
@@ -67,11 +75,11 @@ def _prepare(migration: Migration, plan: Path, state: StateDir) -> Composition:
         python=sys.executable,
     )
     check_commands(composition.specs)
+    if migration.spec.flags.server == "launchdarkly":
+        _preflight(migration, composition, secrets, started_before=former is not None)
     write_atomically(state.plan, plan.read_text())
-    write_atomically(state.credentials, json.dumps(composition.credentials, indent=1))
     write_atomically(state.routes, json.dumps(composition.routes, indent=1))
-    token = secrets.flags_tokens[member()]
-    write_atomically(state.dashboard_url, f"{composition.addresses.flags}/login?token={token}\n")
+    _write_access(composition, secrets, state)
     instance = Instance(
         plan=plan.absolute(),
         supervisor=os.getpid(),
@@ -80,6 +88,32 @@ def _prepare(migration: Migration, plan: Path, state: StateDir) -> Composition:
     )
     write_atomically(state.instance, instance.model_dump_json(indent=1))
     return composition
+
+
+def _preflight(
+    plan: Migration, composition: Composition, secrets: Secrets, *, started_before: bool
+) -> None:
+    flags = plan.spec.flags
+    (sdk_key,) = from_environment(os.environ, SDK_KEY)
+    server = target(flags, composition.addresses.flags, CONTROLLER, secrets, os.environ)
+    try:
+        asyncio.run(preflight(plan, server, sdk_key))
+    except Unavailable as error:
+        # What ran before runs on the flags that it knows; an outage must not keep it down.
+        if not started_before:
+            raise
+        sys.stderr.write(f"warning: {error}\n")
+
+
+def _write_access(composition: Composition, secrets: Secrets, state: StateDir) -> None:
+    """What the embedded flag server and its users need; nothing of another one is kept."""
+    if composition.credentials is None:
+        state.credentials.unlink(missing_ok=True)
+        state.dashboard_url.unlink(missing_ok=True)
+        return
+    write_atomically(state.credentials, json.dumps(composition.credentials, indent=1))
+    token = secrets.flags_tokens[member()]
+    write_atomically(state.dashboard_url, f"{composition.addresses.flags}/login?token={token}\n")
 
 
 async def _run(composition: Composition, state: StateDir, as_json: bool) -> int:
@@ -175,9 +209,11 @@ def _announce(composition: Composition, state: StateDir, out: Console, as_json: 
     if as_json:
         print_json({"event": "all_ready", "addresses": addresses.model_dump(), "state": state.root})
         return
-    link = state.dashboard_url.read_text().strip() if out.is_terminal else addresses.flags
+    embedded = composition.credentials is not None
+    shown = embedded and out.is_terminal
+    link = state.dashboard_url.read_text().strip() if shown else addresses.flags
     out.print(f"users come in at   {addresses.proxy}")
     out.print(f"flag dashboard at  {link}")
-    if not out.is_terminal:
+    if embedded and not out.is_terminal:
         out.print(f"sign-in link in    {state.dashboard_url}")
     out.print("stop with Ctrl-C or `migrator down`; look with `migrator status --watch`")

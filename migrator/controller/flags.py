@@ -1,19 +1,27 @@
 """The flags that a plan needs: their keys, how they begin, and making the missing ones.
 
-Called by the controller when it starts and by the command line for their keys.
+Called by `migrator up` and the controller when they start, and by the command line for their keys.
 """
 
+import logging
 from typing import Any, Final
 
-from migrator.flagclient import FlagClient
+from migrator.errors import InvalidInput
+from migrator.flagclient import Flag, FlagClient, Forbidden, NotSupported
 from migrator.plan.check import service_flag
 from migrator.plan.model import Capability, Migration, Stage
 
 OPS_TAG: Final = "ops"
 
+logger = logging.getLogger(__name__)
 
-async def ensure_flags(client: FlagClient, plan: Migration) -> None:
-    """Create the plan's flags that are missing. Those that exist keep what they say."""
+
+async def ensure_flags(client: FlagClient, plan: Migration) -> dict[str, Flag]:
+    """Create the plan's flags that are missing, and return those of capabilities among them.
+
+    Those that exist keep what they say. Raises InvalidInput if one of them cannot serve: archived,
+    or with other variations.
+    """
     flags = await client.list_flags()
     services = {
         name for capability in plan.spec.capabilities.values() for name in needed(capability)
@@ -21,14 +29,16 @@ async def ensure_flags(client: FlagClient, plan: Migration) -> None:
     for service in sorted(services):
         key = service_flag(service)
         flag = flags.get(key) or await client.create(_service_flag_body(service))
-        flags[key] = flag
+        flags[key] = _usable(flag, (True, False))
         # Version 1 and off: created a moment ago and touched by nobody since.
         if not flag.on and flag.version <= 1:
             flags[key] = await client.turn(key, on=True, comment="in service")
+    made: dict[str, Flag] = {}
     for name, capability in plan.spec.capabilities.items():
-        flag = flags.get(name) or await client.create(
-            _capability_flag_body(name, plan.spec.context.kind)
-        )
+        flag = flags.get(name) or await _create_stages(client, name, plan.spec.context.kind)
+        _usable(flag, tuple(map(str, Stage)))
+        if name not in flags:
+            made[name] = flag
         have = {p.key for p in flag.environment.prerequisites}
         missing = [
             {
@@ -40,7 +50,40 @@ async def ensure_flags(client: FlagClient, plan: Migration) -> None:
             if service_flag(service) not in have
         ]
         if missing:
-            await client.patch(name, missing, "services that it needs")
+            flag = await client.patch(name, missing, "services that it needs")
+            if name in made:
+                made[name] = flag
+    return made
+
+
+async def _create_stages(client: FlagClient, name: str, context_kind: str) -> Flag:
+    """A migration flag; where the account has none (LaunchDarkly sells them apart, and its EU and
+    federal instances lack them), a string flag with the same six values in the same order."""
+    try:
+        return await client.create(_capability_flag_body(name, context_kind))
+    except (NotSupported, Forbidden) as error:
+        logger.info("flags.no_migration_flags key=%s %s", name, error)
+    return await client.create(_stages_flag_body(name))
+
+
+def _usable(flag: Flag, values: tuple[bool | str, ...]) -> Flag:
+    """`flag`, if the rollout can be told by it. Raises InvalidInput."""
+    if flag.archived:
+        raise InvalidInput(
+            f"flag {flag.key} is archived: no SDK sees it",
+            hint="restore it in the flag server, or rename what the plan calls so",
+        )
+    found = [variation.value for variation in flag.variations]
+    if any(not _has(found, value) for value in values):
+        raise InvalidInput(
+            f"flag {flag.key} exists with the variations {found}, expected {list(values)}",
+            hint="it belongs to something else: rename what the plan calls so, or that flag",
+        )
+    return flag
+
+
+def _has(found: list[Any], value: bool | str) -> bool:
+    return any(type(each) is type(value) and each == value for each in found)
 
 
 def needed(capability: Capability) -> tuple[str, ...]:
@@ -69,5 +112,17 @@ def _capability_flag_body(name: str, context_kind: str) -> dict[str, Any]:
         "name": name,
         "purpose": "migration",
         "migrationSettings": {"contextKind": context_kind, "stageCount": len(Stage)},
+        "temporary": True,
+    }
+
+
+def _stages_flag_body(name: str) -> dict[str, Any]:
+    off = list(Stage).index(Stage.OFF)
+    return {
+        "key": name,
+        "name": name,
+        "kind": "multivariate",
+        "variations": [{"value": str(stage), "name": str(stage)} for stage in Stage],
+        "defaults": {"onVariation": off, "offVariation": off},
         "temporary": True,
     }

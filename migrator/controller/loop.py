@@ -10,16 +10,17 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from migrator.analysis.sample import NOTHING
 from migrator.analysis.verdict import Outcome, confirm, judge
 from migrator.analysis.watch import Watch
 from migrator.controller.flags import ensure_flags, needed
-from migrator.controller.observe import ProxyStats, World, look, newest_foreign, switched_off
+from migrator.controller.observe import ProxyStats, World, lags, look, newest_foreign, switched_off
 from migrator.controller.store import EventLog
 from migrator.errors import InvalidInput, MigratorError, Unavailable
-from migrator.flagclient import Flag, FlagClient, FlagNotFound
+from migrator.flagclient import AuditEntry, Flag, FlagClient, FlagNotFound
 from migrator.plan.check import service_flag
 from migrator.plan.model import Migration, Step
 from migrator.plan.units import format_share
@@ -35,6 +36,8 @@ from migrator.rollout.verbs import Verb, act
 
 logger = logging.getLogger(__name__)
 
+MAX_UNEXPLAINED: Final = 10
+"""Looks for which the audit log may lag behind a flag."""
 TICK: Final = 0.5
 """Seconds between two looks."""
 
@@ -69,6 +72,10 @@ class Controller:
         self._clock = clock
         self._ensured = False
         self._offs: dict[str, str] = {}
+        self._unexplained: dict[str, int] = {}
+        """Looks since a flag's version rose without an entry in the audit log, by capability."""
+        self._failed: dict[str, str] = {}
+        """Why the last change of a flag failed, by capability."""
         self._soon = asyncio.Event()
         self.news = asyncio.Event()
         """Set, and replaced, when an event was recorded."""
@@ -111,7 +118,8 @@ class Controller:
         """Look, decide, record, act, once."""
         try:
             if not self._ensured:
-                await ensure_flags(self._flags, self.plan)
+                for name, flag in (await ensure_flags(self._flags, self.plan)).items():
+                    self._made_anew(name, flag)
                 self._ensured = True
             self.world = await look(self._proxy, self._flags)
             changes = await self._changes(self.world)
@@ -124,6 +132,12 @@ class Controller:
         for name in self.rollouts:
             self._decide(name, changes, now)
         await asyncio.gather(*(self._apply(name) for name in self.rollouts))
+
+    def _made_anew(self, name: str, flag: Flag) -> None:
+        """A flag that was deleted under its rollout is there again; its versions begin anew, and
+        the audit log may not tell who made it."""
+        if self.rollouts[name].flag_version is not None:
+            self._record((self._applied(name, flag),))
 
     def _decide(self, name: str, changes: Mapping[str, Change | None], now: float) -> None:
         seen = Observation(
@@ -234,11 +248,22 @@ class Controller:
             seen = world.flags.get(name)
             known = rollout.flag_version
             if seen is not None and known is not None and seen.version > known:
-                changes[name] = newest_foreign(
-                    await self._flags.audit(name, limit=min(20, seen.version - known)),
-                    rollout.audit_id,
-                )
+                entries = await self._flags.audit(name, limit=min(20, seen.version - known))
+                if not self._explained(name, seen, entries):
+                    entries = ()
+                changes[name] = newest_foreign(entries, rollout.audit_id)
         return changes
+
+    def _explained(self, name: str, flag: Flag, entries: tuple[AuditEntry, ...]) -> bool:
+        """Whether the audit log has the change of `flag`. While it lags behind nothing is decided:
+        a person's change could pass for ours. For a few looks; then it was someone."""
+        if not lags(flag, entries):
+            self._unexplained.pop(name, None)
+            return True
+        looks = self._unexplained[name] = self._unexplained.get(name, 0) + 1
+        if looks <= MAX_UNEXPLAINED:
+            raise Unavailable(f"the audit log does not say yet who changed {name}")
+        return False
 
     def _service_flags(self, flags: Mapping[str, Flag]) -> dict[str, Flag]:
         services = {s for c in self.plan.spec.capabilities.values() for s in needed(c)}
@@ -260,24 +285,27 @@ class Controller:
             return
         try:
             changed = await self._change(flag, desired, rollout)
-        except (Unavailable, FlagNotFound) as error:
+        except MigratorError as error:
             self._ensured = not isinstance(error, FlagNotFound)
-            logger.warning("rollout.flag.failed capability=%s %s", name, error)
+            if self._failed.get(name) != str(error):
+                logger.warning("rollout.flag.failed capability=%s %s", name, error)
+            self._failed[name] = str(error)
+            self.world = replace(self.world, problems=(*self.world.problems, str(error)))
             return
+        self._failed.pop(name, None)
         # A jump of more than one means that somebody came in between: the next tick finds out who.
         if changed.version <= flag.version + 1:
-            self._record(
-                (
-                    Event(
-                        at=self._clock(),
-                        capability=name,
-                        kind=Kind.FLAG_APPLIED,
-                        by=CONTROLLER,
-                        why="",
-                        data={"version": changed.version, "on": changed.on},
-                    ),
-                )
-            )
+            self._record((self._applied(name, changed),))
+
+    def _applied(self, name: str, flag: Flag) -> Event:
+        return Event(
+            at=self._clock(),
+            capability=name,
+            kind=Kind.FLAG_APPLIED,
+            by=CONTROLLER,
+            why="",
+            data={"version": flag.version, "on": flag.on},
+        )
 
     async def _change(self, flag: Flag, desired: DesiredFlag, rollout: Rollout) -> Flag:
         if not desired.on:

@@ -19,6 +19,8 @@ from migrator.rollout.observation import Change
 
 logger = logging.getLogger(__name__)
 
+_SKEW: Final = 1000
+"""Milliseconds."""
 _MAX_STATS: Final = 16 * 1024 * 1024
 _VIA: Final[Mapping[str, str]] = {
     "dashboard": "in the dashboard",
@@ -76,12 +78,19 @@ async def look(proxy: ProxyStats, flags: FlagClient) -> World:
     )
 
 
+def lags(flag: Flag, entries: tuple[AuditEntry, ...]) -> bool:
+    """Whether the audit log misses the newest change of `flag`; clocks may differ by a second."""
+    newest = entries[0].date if entries else 0
+    return newest + _SKEW < flag.environment.lastModified
+
+
 def newest_foreign(entries: tuple[AuditEntry, ...], known: str | None) -> Change | None:
     """The newest change after entry `known` by anybody else; None: all are the controller's own.
 
-    `entries` are newest first. An empty log of a flag that did change is somebody's doing, too.
+    `entries` are newest first. An empty log of a flag that did change is somebody's doing, too, and
+    so is one that does not reach to the change.
     """
-    if not entries:
+    if not entries or entries[0].id == known:
         return Change(by="someone", via="", comment="", audit_id=known)
     for entry in entries:
         if entry.id == known:

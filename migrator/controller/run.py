@@ -3,9 +3,11 @@
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import uvicorn
 
@@ -14,11 +16,15 @@ from migrator.controller.loop import Controller
 from migrator.controller.observe import ProxyStats
 from migrator.controller.store import EventLog
 from migrator.errors import Unavailable
-from migrator.flagclient import FlagClient
+from migrator.flagaccess import target
+from migrator.flagclient import FlagClient, RetryPolicy
 from migrator.plan.load import load
 from migrator.plan.schedule import steps
 from migrator.secrets import CONTROLLER, load_secrets
 from migrator.state import StateDir
+
+PATIENCE: Final = RetryPolicy(total=5.0)
+"""Looking at the services must not wait long for the flags; the next look tries again."""
 
 logger = logging.getLogger("migrator.controller")
 
@@ -44,10 +50,8 @@ async def _run(state: StateDir) -> None:
         loop.add_signal_handler(number, stop.set)
     async with (
         FlagClient(
-            instance.addresses.flags,
-            secrets.flags_tokens[CONTROLLER],
-            project=plan.spec.flags.project,
-            environment=plan.spec.flags.environment,
+            target(plan.spec.flags, instance.addresses.flags, CONTROLLER, secrets, os.environ),
+            policy=PATIENCE,
         ) as flags,
         ProxyStats(instance.addresses.proxy_admin) as proxy,
     ):

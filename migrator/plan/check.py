@@ -13,6 +13,8 @@ from migrator.plan.units import FULL_SHARE, format_share
 RESERVED_KINDS: Final = frozenset({"kind", "multi"})
 RESERVED_ATTRIBUTES: Final = frozenset({"kind", "key", "anonymous", "_meta"})
 STANDARD_ENV: Final = ("PORT", "DATA_DIR", "GATEWAY_URL", "PATH")
+_OTHER: Final = {"embedded": "launchdarkly", "launchdarkly": "embedded"}
+_ONLY: Final = {"embedded": ("host", "port"), "launchdarkly": ("api", "base", "stream", "events")}
 _PARAMETER: Final = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _REFERENCE: Final = re.compile(r"\$\{([^}]*)\}")
 _ORDER: Final = {stage: index for index, stage in enumerate(Stage)}
@@ -32,6 +34,7 @@ def service_flag(service: str) -> str:
 
 def check(plan: Migration, line: Callable[[Path], int]) -> Iterator[Finding]:
     """Everything that contradicts itself; `line` gives the line of a path, for messages."""
+    yield from _flags(plan)
     yield from _context(plan)
     yield from _references(plan)
     yield from _ports(plan, line)
@@ -44,6 +47,18 @@ def check(plan: Migration, line: Callable[[Path], int]) -> Iterator[Finding]:
             yield from _template(route, (*path, "routes", index, "path"))
         if not isinstance(capability.schedule, str):
             yield from _schedule(capability.schedule, (*path, "schedule"))
+
+
+def _flags(plan: Migration) -> Iterator[Finding]:
+    """Settings of the other kind of flag server would have no effect."""
+    flags = plan.spec.flags
+    for name in _ONLY[_OTHER[flags.server]]:
+        if getattr(flags, name) != type(flags).model_fields[name].default:
+            yield Finding(
+                ("spec", "flags", name),
+                f"{name!r} has no effect with server: {flags.server}, only with "
+                f"server: {_OTHER[flags.server]}; leave it out",
+            )
 
 
 def _context(plan: Migration) -> Iterator[Finding]:
@@ -87,7 +102,7 @@ def _references(plan: Migration) -> Iterator[Finding]:
 def _ports(plan: Migration, line: Callable[[Path], int]) -> Iterator[Finding]:
     spec = plan.spec
     used: list[tuple[int, Path]] = [
-        (spec.flags.port, ("spec", "flags", "port")),
+        (spec.flags.port if spec.flags.server == "embedded" else 0, ("spec", "flags", "port")),
         (spec.proxy.port, ("spec", "proxy", "port")),
         (spec.proxy.gateway_port, ("spec", "proxy", "gateway_port")),
         *((w.port, ("spec", "services", name, "port")) for name, w in spec.services.items()),

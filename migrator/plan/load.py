@@ -19,6 +19,9 @@ from migrator.plan.model import Migration
 _PATTERNS: Final = {
     r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$": "expected lower-case letters, digits and single hyphens",
     r"^/": "expected a path that begins with /",
+    r"^https?://[^\s/?#@]+(/[^\s?#@]*)?$": (
+        "expected an address such as https://app.launchdarkly.com"
+    ),
     r"^http://[^/\s?#@]+$": "expected an origin such as http://10.0.0.5:8000",
     r"^[A-Za-z_][A-Za-z0-9_]*$": "expected letters, digits and underscores, no digit first",
     r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$": "expected a name of HTTP (RFC 9110 token)",

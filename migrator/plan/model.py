@@ -5,7 +5,7 @@ Pure data. `migrator.plan.load` reads it from YAML with precise errors.
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from migrator.plan.units import FULL_SHARE, Duration, Share
 from routing.stages import Stage as Stage
@@ -27,14 +27,35 @@ class Metadata(Model):
     name: Name
 
 
-class Flags(Model):
-    """Where the flags live. `embedded`: our own server of the LaunchDarkly protocol."""
+Uri = Annotated[
+    str,
+    Field(pattern=r"^https?://[^\s/?#@]+(/[^\s?#@]*)?$", max_length=512),
+    AfterValidator(lambda uri: uri.rstrip("/")),
+]
+"""A base address; it never holds credentials."""
 
-    server: Literal["embedded"] = "embedded"
+
+class Flags(Model):
+    """Where the flags live. `embedded`: our own server of the LaunchDarkly protocol, started with
+    the rest. `launchdarkly`: LaunchDarkly itself, or what stands in its place; the SDK key comes
+    from $LAUNCHDARKLY_SDK_KEY and the access token from $LAUNCHDARKLY_ACCESS_TOKEN.
+    """
+
+    server: Literal["embedded", "launchdarkly"] = "embedded"
     project: Name = "default"
     environment: Name = "production"
     host: str = "127.0.0.1"
+    """Of the embedded server."""
     port: Port = 8765
+    """Of the embedded server."""
+    api: Uri = "https://app.launchdarkly.com"
+    """LaunchDarkly's REST API."""
+    base: Uri = "https://sdk.launchdarkly.com"
+    """Where SDKs poll."""
+    stream: Uri = "https://stream.launchdarkly.com"
+    """Where SDKs listen for changes."""
+    events: Uri = "https://events.launchdarkly.com"
+    """Where SDKs report what was evaluated."""
 
 
 class Proxy(Model):

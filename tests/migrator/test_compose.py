@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from migrator.compose import Composition, compose, substitute, wanted_ports
+from migrator.errors import InvalidInput
 from migrator.plan.load import parse
 from migrator.secrets import Secrets
 from migrator.state import StateDir
@@ -24,9 +25,8 @@ spec:
 """
 
 
-@pytest.fixture
-def composition(tmp_path: Path) -> Composition:
-    plan = parse(PLAN, "plan.yaml")
+def composed(tmp_path: Path, text: str = PLAN, **environment: str) -> Composition:
+    plan = parse(text, "plan.yaml")
     ports = {name: 20_000 + number for number, name in enumerate(wanted_ports(plan))}
     secrets = Secrets.make("alice", lambda size: "ab" * size).completed(
         "alice", ["SHARED"], lambda size: "cd" * size
@@ -42,9 +42,15 @@ def composition(tmp_path: Path) -> Composition:
             "LAUNCHDARKLY_SDK_KEY": "mine",
             "MIGRATOR_STATE": "x",
             "A": "b",
+            **environment,
         },
         python="/venv/bin/python",
     )
+
+
+@pytest.fixture
+def composition(tmp_path: Path) -> Composition:
+    return composed(tmp_path)
 
 
 def test_workloads_get_what_they_need(composition: Composition, tmp_path: Path) -> None:
@@ -70,6 +76,28 @@ def test_flags_come_first_and_the_controller_last(composition: Composition) -> N
     ordered = sorted(composition.specs, key=lambda spec: spec.level)
     assert ordered[0].name == "flag-server"
     assert [spec.name for spec in ordered[-2:]] == ["proxy", "controller"]
+
+
+def test_launchdarkly_needs_no_flag_server(tmp_path: Path) -> None:
+    text = PLAN.replace("{project: shop}", "{project: shop, server: launchdarkly}")
+    with pytest.raises(InvalidInput, match=r"\$LAUNCHDARKLY_ACCESS_TOKEN is not set"):
+        composed(tmp_path, text)
+    theirs = composed(tmp_path, text, LAUNCHDARKLY_ACCESS_TOKEN="api-5511")
+    given = {spec.name: spec.env for spec in theirs.specs}
+    assert given.keys() == {"cart", "monolith", "proxy", "controller"}
+    assert theirs.credentials is None
+    assert theirs.addresses.flags == "https://app.launchdarkly.com"
+    for name, env in given.items():
+        ours = {k: v for k, v in env.items() if k.startswith("LAUNCHDARKLY_")}
+        if name == "controller":
+            assert ours == {"LAUNCHDARKLY_ACCESS_TOKEN": "api-5511"}
+        else:
+            assert ours == {
+                "LAUNCHDARKLY_SDK_KEY": "mine",
+                "LAUNCHDARKLY_BASE_URI": "https://sdk.launchdarkly.com",
+                "LAUNCHDARKLY_STREAM_URI": "https://stream.launchdarkly.com",
+                "LAUNCHDARKLY_EVENTS_URI": "https://events.launchdarkly.com",
+            }
 
 
 def test_the_proxys_document(composition: Composition) -> None:

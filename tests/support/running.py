@@ -43,6 +43,8 @@ class Running:
     plan: Path
     process: subprocess.Popen[str]
     events: list[Mapping[str, Any]]
+    environment: Mapping[str, str] | None = None
+    """Of every command; None: the test's own."""
 
     def cli(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
         return self.cli_at(self.state, *arguments, code=code)
@@ -55,6 +57,7 @@ class Running:
             capture_output=True,
             text=True,
             timeout=PATIENCE,
+            env=self.environment,
         )
         assert done.returncode == code, f"{arguments}: {done.stdout}{done.stderr}"
         return done
@@ -209,7 +212,7 @@ def tiny_plan(folder: Path, change: Callable[[dict[str, Any]], None] = lambda _:
     return plan
 
 
-def start(plan: Path, state: Path) -> Running:
+def start(plan: Path, state: Path, environment: Mapping[str, str] | None = None) -> Running:
     """Run `migrator up` and read its events in the background; does not wait."""
     with plan.with_suffix(".stderr").open("w") as stderr:
         process = subprocess.Popen(
@@ -218,8 +221,9 @@ def start(plan: Path, state: Path) -> Running:
             stderr=stderr,
             text=True,
             start_new_session=True,
+            env=environment,
         )
-    running = Running(state, plan, process, [])
+    running = Running(state, plan, process, [], environment)
 
     def read() -> None:
         assert process.stdout is not None

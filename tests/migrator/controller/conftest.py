@@ -1,28 +1,25 @@
 """A controller with a real flag server, a scripted proxy behind real HTTP, and a virtual clock."""
 
-import asyncio
 import contextlib
-import json
-import socket
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from flags.server import ServerSettings, running_server
+from flag_server import ACCESS_TOKEN, PATIENCE, TOKENS, flag_server, manners
+from ld_stand_in import Manners, StandIn, served, standing_in
 from migrator.controller.loop import Controller
 from migrator.controller.observe import ProxyStats
 from migrator.controller.store import EventLog
-from migrator.flagclient import FlagClient
+from migrator.flagclient import FlagClient, Target
 from migrator.plan.load import parse
 from migrator.plan.model import Migration
 from migrator.plan.schedule import steps
@@ -30,18 +27,6 @@ from migrator.rollout.events import Event, Kind
 from migrator.rollout.state import Rollout
 from migrator.rollout.transitions import Phase
 
-PATIENCE = 20.0
-"""Seconds any awaited condition may take on a loaded machine."""
-TOKENS = {"migrator-controller": "api-controller-9c02aa", "alice": "api-alice-7b1f44d2aa"}
-CREDENTIALS = {
-    "project": "cms",
-    "environment": "production",
-    "sdk_key": "sdk-5f1c0a9e-2b7d-4c63",
-    "mobile_key": "mob-5f1c0a9e-2b7d-4c63",
-    "client_side_id": "0123456789abcdef01234567",
-    "session_secret": "session-secret-of-these-tests",
-    "tokens": TOKENS,
-}
 PLAN = """\
 apiVersion: migrator.dev/v1alpha1
 kind: Migration
@@ -63,32 +48,6 @@ spec:
         - {stage: live, hold: 10s, min_requests: 100}
         - {stage: complete, hold: 0s}
 """
-
-
-@contextlib.asynccontextmanager
-async def served(app: ASGIApp) -> AsyncIterator[str]:
-    """Real HTTP on a free port; yields the origin."""
-
-    class Server(uvicorn.Server):
-        @contextlib.contextmanager
-        def capture_signals(self) -> Iterator[None]:
-            yield
-
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(
-            app, lifespan="off", log_level="warning", timeout_graceful_shutdown=1
-        )
-        server = Server(config)
-        serving = asyncio.create_task(server.serve(sockets=[listener]))
-        try:
-            async with asyncio.timeout(PATIENCE):
-                while not server.started:
-                    await asyncio.sleep(0.005)
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            await serving
 
 
 class ScriptedProxy:
@@ -121,36 +80,76 @@ class ScriptedProxy:
         return JSONResponse({"instance": self.instance, "cells": cells})
 
 
+class FlagServer:
+    """Our own flag server, which can go and come back; or, to its clients, LaunchDarkly."""
+
+    def __init__(self, folder: Path, manners: Manners | None) -> None:
+        self.folder = folder
+        self.manners = manners
+        self.origin = ""
+        """Of the flag server itself."""
+        self.stand_in: StandIn
+        self._server = contextlib.AsyncExitStack()
+        self._front = contextlib.AsyncExitStack()
+
+    async def start(self) -> None:
+        """On the same port as before, with what it knew."""
+        port = int(self.origin.rpartition(":")[2] or 0)
+        first = not self.origin
+        self.origin = await self._server.enter_async_context(flag_server(self.folder, port))
+        if first and self.manners is not None:
+            self.stand_in = await self._front.enter_async_context(
+                standing_in(self.origin, self.manners)
+            )
+
+    async def stop(self) -> None:
+        await self._server.aclose()
+
+    async def close(self) -> None:
+        await self._front.aclose()
+        await self.stop()
+
+    def target(self, who: str, via: str | None = None) -> Target:
+        """Where and with which token the controller, and alice, change flags."""
+        if self.manners is None:
+            return Target(
+                address=self.origin, token=TOKENS[who], project="cms", environment="production"
+            )
+        # Only our own programs sign what they change.
+        signs = who == "migrator-controller" or via == "cli"
+        return Target(
+            address=self.stand_in.address,
+            token=ACCESS_TOKEN,
+            project="cms",
+            environment="production",
+            author=who if signs else None,
+            signatures=True,
+        )
+
+
 class Play:
     """One migration: `tick` lets time pass and users come, then the controller look."""
 
-    def __init__(self, folder: Path, plan: Migration, proxy: ScriptedProxy, admin: str) -> None:
+    def __init__(
+        self, folder: Path, plan: Migration, proxy: ScriptedProxy, admin: str, flags: FlagServer
+    ) -> None:
         self.folder = folder
         self.plan = plan
         self.proxy = proxy
+        self.flags = flags
         self.now = 1_700_000_000.0
         self.errors = 0
         """Of each 20 requests that the service answers."""
-        self.origin = ""
         self.controller: Controller
         self._admin = admin
-        self._server = contextlib.AsyncExitStack()
         self._process = contextlib.AsyncExitStack()
         self._known: dict[str, int] = {}
 
     async def start_flags(self) -> None:
-        """On the same port as before, with what it knew."""
-        port = int(self.origin.rpartition(":")[2] or 0)
-        credentials = self.folder / "credentials.json"
-        credentials.touch(mode=0o600)
-        credentials.write_text(json.dumps(CREDENTIALS))
-        settings = ServerSettings(
-            port=port, database=self.folder / "flags.db", credentials=credentials
-        )
-        self.origin = await self._server.enter_async_context(running_server(settings))
+        await self.flags.start()
 
     async def stop_flags(self) -> None:
-        await self._server.aclose()
+        await self.flags.stop()
 
     async def start(self, plan: Migration | None = None) -> None:
         """A new controller process on the same log."""
@@ -168,10 +167,7 @@ class Play:
         await self._process.aclose()
 
     def client(self, who: str, via: str | None = None) -> FlagClient:
-        return FlagClient(
-            self.origin, TOKENS[who], project="cms", environment="production", via=via,
-            timeout=PATIENCE,
-        )  # fmt: skip
+        return FlagClient(self.flags.target(who, via), via=via, timeout=PATIENCE)
 
     async def turn(self, key: str, on: bool, comment: str = "", via: str | None = None) -> None:
         """As alice."""
@@ -180,7 +176,7 @@ class Play:
 
     async def delete(self, key: str) -> None:
         async with httpx.AsyncClient(headers={"Authorization": TOKENS["alice"]}) as http:
-            (await http.delete(f"{self.origin}/api/v2/flags/cms/{key}")).raise_for_status()
+            (await http.delete(f"{self.flags.origin}/api/v2/flags/cms/{key}")).raise_for_status()
 
     async def flag(self, key: str = "shop") -> tuple[bool, Mapping[str, int]]:
         """On, and the shares by stage, as alice sees them."""
@@ -221,7 +217,7 @@ class Play:
 
     async def close(self) -> None:
         await self.stop()
-        await self.stop_flags()
+        await self.flags.close()
 
 
 Begin = Callable[..., AbstractAsyncContextManager[Play]]
@@ -241,14 +237,19 @@ def make_plan() -> Callable[..., Migration]:
     return make
 
 
+@pytest.fixture(params=["embedded", "launchdarkly"])
+def server(tmp_path: Path, request: pytest.FixtureRequest) -> FlagServer:
+    return FlagServer(tmp_path, manners() if request.param == "launchdarkly" else None)
+
+
 @pytest.fixture
-def play(tmp_path: Path, make_plan: Callable[..., Migration]) -> Begin:
+def play(tmp_path: Path, make_plan: Callable[..., Migration], server: FlagServer) -> Begin:
     @contextlib.asynccontextmanager
     async def begin(*changes: tuple[str, str]) -> AsyncIterator[Play]:
         proxy = ScriptedProxy()
         app = Starlette(routes=[Route("/stats", proxy.stats)])
         async with served(app) as admin:
-            world = Play(tmp_path, make_plan(*changes), proxy, admin)
+            world = Play(tmp_path, make_plan(*changes), proxy, admin, server)
             try:
                 await world.start_flags()
                 await world.start()

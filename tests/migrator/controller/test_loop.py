@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from migrator.controller.loop import MAX_UNEXPLAINED
 from migrator.controller.status import status
 from migrator.errors import InvalidInput, StateError
+from migrator.flagclient import AuditEntry, Flag, FlagClient
 from migrator.plan.model import Migration
 from migrator.rollout.events import Event, Kind
 from migrator.rollout.state import Rollout
@@ -344,6 +346,27 @@ def test_a_deleted_flag_pauses_and_resume_makes_it_anew(play: Begin) -> None:
     asyncio.run(run())
 
 
+def test_a_rollout_moves_to_another_flag_server(play: Begin) -> None:
+    """The flags begin anew there, the rollout does not: it shows them where it was."""
+
+    async def run() -> None:
+        async with play() as world:
+            await world.reach(Phase.HOLDING, step=1)
+            before = await world.flag()
+            await world.stop()
+            await world.stop_flags()
+            for file in world.folder.glob("flags.db*"):
+                file.unlink()
+            await world.start_flags()
+            await world.start()
+            rollout = await world.tick()
+            assert (rollout.phase, rollout.step) == (Phase.HOLDING, 1)
+            assert await world.flag() == before
+            await world.reach(Phase.COMPLETE)
+
+    asyncio.run(run())
+
+
 def test_flags_are_made_once_and_keep_what_they_say(play: Begin) -> None:
     async def run() -> None:
         async with play() as world:
@@ -490,5 +513,61 @@ def test_run_looks_until_it_is_stopped(play: Begin) -> None:
                 await running
             assert world.controller.stopping
             assert world.kinds()[:2] == [Kind.STARTED, Kind.STEP_ENTERED]
+
+    asyncio.run(run())
+
+
+def test_an_audit_log_that_lags_decides_nothing(
+    play: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until it says who it was, a person's change must not pass for the controller's own."""
+
+    async def run() -> None:
+        async with play() as world:
+            await world.reach(Phase.HOLDING, step=1)
+            up_to_date = world.rollout
+            audit = FlagClient.audit
+
+            async def yesterday(
+                client: FlagClient, key: str, *, limit: int = 20
+            ) -> tuple[AuditEntry, ...]:
+                found = await audit(client, key, limit=20)
+                older = [each.model_copy(update={"date": each.date - 86_400_000}) for each in found]
+                return tuple(older[1 : limit + 1])
+
+            monkeypatch.setattr(FlagClient, "audit", yesterday)
+            await world.turn("shop", False, "it burns", "cli")
+            for _ in range(MAX_UNEXPLAINED):
+                assert (await world.tick(0.0)).phase is up_to_date.phase
+                assert (await world.flag())[0] is False, "never turned on again meanwhile"
+                problems = status(world.controller, world.now)["problems"]
+                assert problems == ["the audit log does not say yet who changed shop"]
+            assert (await world.tick(0.0)).reason == "someone turned shop off"
+            monkeypatch.undo()
+            assert (await world.tick()).phase is Phase.PAUSED
+
+    asyncio.run(run())
+
+
+def test_a_flag_that_may_not_be_changed_is_a_problem_and_no_end(
+    play: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def run() -> None:
+        async with play() as world:
+            await world.reach(Phase.HOLDING, step=1)
+            refused = InvalidInput("the access token lacks a role for this")
+
+            async def refuse(*_: object, **__: object) -> Flag:
+                raise refused
+
+            monkeypatch.setattr(FlagClient, "patch", refuse)
+            world.controller.act("shop", Verb.ABORT, by="alice", reason="enough")
+            for _ in range(3):
+                await world.tick()
+                assert status(world.controller, world.now)["problems"] == [str(refused)]
+            monkeypatch.undo()
+            await world.tick()
+            assert status(world.controller, world.now)["problems"] == []
+            assert (await world.flag())[0] is False
 
     asyncio.run(run())

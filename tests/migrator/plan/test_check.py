@@ -51,6 +51,18 @@ def problems(text: str) -> list[str]:
             id="port-is-a-default",
         ),
         pytest.param(
+            "flags: {server: launchdarkly, port: 9000}",
+            "5:33: spec.flags.port: 'port' has no effect with server: launchdarkly, only with "
+            "server: embedded; leave it out",
+            id="port-of-launchdarkly",
+        ),
+        pytest.param(
+            "flags: {api: 'https://app.eu.example.com'}",
+            "5:11: spec.flags.api: 'api' has no effect with server: embedded, only with "
+            "server: launchdarkly; leave it out",
+            id="address-of-the-embedded-server",
+        ),
+        pytest.param(
             "proxy: {port: 9000, gateway_port: 9000}",
             "5:23: spec.proxy.gateway_port: port 9000 is also spec.proxy.port, line 5; "
             "0 is any port",
@@ -126,6 +138,30 @@ def test_equal_ports_of_services(small: str) -> None:
 
 def test_any_port_may_be_asked_for_twice(small: str) -> None:
     parse(small.replace("spec:\n", "spec:\n  flags: {port: 0}\n  proxy: {port: 0}\n"), "p")
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        pytest.param("", "https://app.launchdarkly.com", id="launchdarkly-itself"),
+        pytest.param(", api: 'http://10.0.0.5:8030'", "http://10.0.0.5:8030", id="plain"),
+        pytest.param(", api: 'https://flags.example.com/ld/'", "https://flags.example.com/ld",
+                     id="with-a-path"),
+        pytest.param(", port: 8765", "https://app.launchdarkly.com", id="a-default-is-no-choice"),
+    ],
+)  # fmt: skip
+def test_addresses_of_launchdarkly(small: str, flags: str, expected: str) -> None:
+    text = f"spec:\n  flags: {{server: launchdarkly{flags}}}\n  proxy: {{port: 8765}}\n"
+    assert parse(small.replace("spec:\n", text), "p").spec.flags.api == expected
+
+
+@pytest.mark.parametrize(
+    "address", ["app.launchdarkly.com", "https://", "ftp://a", "https://u:p@a"]
+)
+def test_what_is_no_address_of_launchdarkly(small: str, address: str) -> None:
+    text = f"spec:\n  flags: {{server: launchdarkly, api: '{address}'}}\n"
+    (problem,) = problems(small.replace("spec:\n", text))
+    assert "expected an address such as https://app.launchdarkly.com" in problem
 
 
 @pytest.mark.parametrize(
