@@ -32,12 +32,7 @@ class Environments:
     def of(self, project: str) -> list[Environment]:
         """Environments of a project, by key. Raises `NotFound`."""
         with self._core.reading() as db:
-            self._project(db, project)
-            query = select(ENVIRONMENTS.c.document).where(
-                ENVIRONMENTS.c.project == project, ENVIRONMENTS.c.document.is_not(None)
-            )
-            rows = db.execute(query.order_by(ENVIRONMENTS.c.key))
-            return [Environment.model_validate_json(row.document) for row in rows]
+            return list(self.by_key(db, project).values())
 
     def get(self, project: str, key: str) -> Environment:
         """Raises `NotFound`."""
@@ -106,7 +101,7 @@ class Environments:
         """With what its flags said there. Raises `NotFound`, or `Conflict` for the last one."""
         with self._core.writing() as write:
             environment = self._environment(write.db, project, key)
-            if len(self.keys(write.db, project)) == 1:
+            if len(self.by_key(write.db, project)) == 1:
                 raise Conflict(f"environment {key!r} is the only one of project {project!r}")
             for row in write.db.execute(select(FLAGS).where(FLAGS.c.project == project)):
                 flag = row.document and Flag.model_validate_json(row.document)
@@ -141,28 +136,25 @@ class Environments:
         if (changed := known.changed(**keys)) != known:
             self.save(changed, actor)
 
-    def require(self, db: Connection, project: str, environment: str | None = None) -> None:
-        """Raises `NotFound` unless both exist."""
-        self._project(db, project)
-        if environment is not None:
-            self._environment(db, project, environment)
-
-    def require_comment(
-        self, db: Connection, project: str, environments: Iterable[str], comment: str
-    ) -> None:
-        """Raises `Rejected` where an environment wants a reason and none is given."""
-        if comment.strip():
-            return
-        for key in environments:
-            if self._environment(db, project, key).require_comments:
-                raise Rejected(f"comment: environment {key!r} requires one for every change")
-
-    def keys(self, db: Connection, project: str) -> list[str]:
-        self._project(db, project)
-        query = select(ENVIRONMENTS.c.key).where(
+    def by_key(self, db: Connection, project: str) -> dict[str, Environment]:
+        """Those of a project, in one query. Raises `NotFound` if there is no such project."""
+        query = select(ENVIRONMENTS.c.document).where(
             ENVIRONMENTS.c.project == project, ENVIRONMENTS.c.document.is_not(None)
         )
-        return list(db.scalars(query.order_by(ENVIRONMENTS.c.key)))
+        rows = db.execute(query.order_by(ENVIRONMENTS.c.key))
+        found = [Environment.model_validate_json(row.document) for row in rows]
+        if not found:
+            self._project(db, project)
+        return {environment.key: environment for environment in found}
+
+    def require(
+        self, db: Connection, project: str, environment: str | None = None
+    ) -> dict[str, Environment]:
+        """Those of the project, by key. Raises `NotFound` unless both exist."""
+        found = self.by_key(db, project)
+        if environment is not None and environment not in found:
+            raise _missing(project, environment)
+        return found
 
     @staticmethod
     def _save(write: Write, environment: Environment) -> None:
@@ -216,8 +208,23 @@ class Environments:
     def _environment(self, db: Connection, project: str, key: str) -> Environment:
         environment = self._known(db, project, key)
         if environment is None:
-            raise NotFound(f"environment {key!r} does not exist in project {project!r}")
+            raise _missing(project, key)
         return environment
+
+
+def require_comment(environments: Iterable[Environment], comment: str) -> None:
+    """Raises `Rejected` where an environment wants a reason and none is given."""
+    if comment.strip():
+        return
+    for environment in environments:
+        if environment.require_comments:
+            raise Rejected(
+                f"comment: environment {environment.key!r} requires one for every change"
+            )
+
+
+def _missing(project: str, environment: str) -> NotFound:
+    return NotFound(f"environment {environment!r} does not exist in project {project!r}")
 
 
 def new_environment(project: str, key: str, name: str) -> Environment:

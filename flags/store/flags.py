@@ -19,7 +19,7 @@ from flags.store.audit import Actor, Entry
 from flags.store.changes import Change, Deleted
 from flags.store.core import Core, Write
 from flags.store.database import new_id, now_ms
-from flags.store.environments import Environments
+from flags.store.environments import Environments, require_comment
 from flags.store.schema import FLAGS
 from flags.store.segments import find_segment
 from flags.store.upsert import upsert
@@ -48,7 +48,7 @@ class Flags:
     def create(self, project: str, flag: Flag, actor: Actor, comment: str = "") -> Flag:
         """Raises `Conflict` if there is one of this key. A deleted one's versions go on."""
         with self._core.writing() as write:
-            self._environments.require(write.db, project)
+            environments = self._environments.by_key(write.db, project)
             row = _row(write.db, project, flag.key)
             if row is not None and row.document is not None:
                 raise Conflict(f"flag {flag.key!r} exists already")
@@ -67,7 +67,7 @@ class Flags:
                 },
             )
             world = self._world(write.db, project, None)
-            self._check(flag, world, self._environments.keys(write.db, project))
+            self._check(flag, world, list(environments))
             self._save(write, project, flag)
             audit.log(
                 write.db,
@@ -211,7 +211,7 @@ class Flags:
         instructions: Sequence[Any],
         expected: int | None,
     ) -> Flag:
-        self._environments.require(write.db, project, environment)
+        environments = self._environments.require(write.db, project, environment)
         before = _get(write.db, project, key)
         if expected is not None and expected != before.version:
             raise Outdated(
@@ -221,11 +221,10 @@ class Flags:
         after = change(before, world)
         if after == before:
             return before
-        environments = self._environments.keys(write.db, project)
-        self._check(after, world, environments)
+        self._check(after, world, list(environments))
         after = with_versions(before, after, environments, now_ms())
         changed = [e for e in environments if after.config(e) != before.config(e)]
-        self._environments.require_comment(write.db, project, changed, comment)
+        require_comment([environments[e] for e in changed], comment)
         self._save(write, project, after)
         audit.log(
             write.db,
@@ -246,12 +245,12 @@ class Flags:
     def delete(self, project: str, key: str, actor: Actor, comment: str = "") -> None:
         """Raises `NotFound`, or `Conflict` while another flag has it as a prerequisite."""
         with self._core.writing() as write:
-            environments = self._environments.keys(write.db, project)
+            environments = self._environments.by_key(write.db, project)
             flag = _get(write.db, project, key)
             users = sorted({k for k, _, _ in _needed_by(write.db, project, key)})
             if users:
                 raise Conflict(f"flag {key!r} is a prerequisite of {', '.join(users)}")
-            self._environments.require_comment(write.db, project, environments, comment)
+            require_comment(environments.values(), comment)
             version = 1 + max([flag.version, *(flag.config(e).version for e in environments)])
             _store(write, project, key, version, None)
             tombstone = Deleted(kind="flag", key=key, version=version)

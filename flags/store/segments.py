@@ -17,7 +17,7 @@ from flags.store.audit import Actor, Entry
 from flags.store.changes import Change, Deleted
 from flags.store.core import Core, Write
 from flags.store.database import new_id, now_ms
-from flags.store.environments import Environments
+from flags.store.environments import Environments, require_comment
 from flags.store.schema import FLAGS, SEGMENTS
 from flags.store.upsert import upsert
 
@@ -47,8 +47,8 @@ class Segments:
     ) -> Segment:
         """Raises `Conflict` if there is one of this key."""
         with self._core.writing() as write:
-            self._environments.require(write.db, project, environment)
-            self._environments.require_comment(write.db, project, [environment], comment)
+            known = self._environments.require(write.db, project, environment)
+            require_comment([known[environment]], comment)
             row = _row(write.db, project, environment, segment.key)
             if row is not None and row.document is not None:
                 raise Conflict(f"segment {segment.key!r} exists already")
@@ -137,7 +137,7 @@ class Segments:
         expected: int | None = None,
     ) -> Segment:
         with self._core.writing() as write:
-            self._environments.require(write.db, project, environment)
+            known = self._environments.require(write.db, project, environment)
             before = _get(write.db, project, environment, key)
             if expected is not None and expected != before.version:
                 raise Outdated(
@@ -148,7 +148,7 @@ class Segments:
             if after == before:
                 return before
             _check(after, world)
-            self._environments.require_comment(write.db, project, [environment], comment)
+            require_comment([known[environment]], comment)
             after = after.changed(version=before.version + 1, modified=now_ms())
             _save(write, project, environment, after)
             audit.log(
@@ -172,12 +172,12 @@ class Segments:
     ) -> None:
         """Raises `NotFound`, or `Conflict` while a flag or another segment names it."""
         with self._core.writing() as write:
-            self._environments.require(write.db, project, environment)
+            known = self._environments.require(write.db, project, environment)
             segment = _get(write.db, project, environment, key)
             users = list(_users(write.db, project, environment, key))
             if users:
                 raise Conflict(f"segment {key!r} is used by {', '.join(users)}")
-            self._environments.require_comment(write.db, project, [environment], comment)
+            require_comment([known[environment]], comment)
             version = segment.version + 1
             _store(write, project, environment, key, version, None)
             tombstone = Deleted(kind="segment", key=key, version=version)
