@@ -14,7 +14,6 @@ import httpx
 import pytest
 
 from flags.credentials import Credentials
-from flags.model import STAGES, Flag, Serve, Variation
 from flags.server import ServerSettings, running_server
 
 PATIENCE: Final = 20.0
@@ -76,7 +75,13 @@ class Server:
     ) -> dict[str, Any]:
         answer = self.http.patch(
             f"/api/v2/flags/cms/{key}",
-            content=json.dumps({"instructions": instructions, "comment": comment}),
+            content=json.dumps(
+                {
+                    "environmentKey": CREDENTIALS.environment,
+                    "instructions": instructions,
+                    "comment": comment,
+                }
+            ),
             headers={"Content-Type": SEMANTIC},
         )
         return self._json(answer, 200)
@@ -127,35 +132,3 @@ def stopped(settings: ServerSettings) -> Server:
 def server(stopped: Server) -> Iterator[Server]:
     with stopped.running():
         yield stopped
-
-
-@pytest.fixture(scope="session")
-def boolean() -> Flag:
-    """A boolean flag that is off; variations have the ids `yes` and `no`."""
-    return Flag(
-        key="articles-service",
-        name="Articles",
-        kind="boolean",
-        variations=(Variation(id="yes", value=True), Variation(id="no", value=False)),
-        created=1,
-        modified=1,
-        salt="a1b2c3",
-        off_variation=1,
-        fallthrough=Serve(variation=0),
-    )
-
-
-@pytest.fixture(scope="session")
-def staged() -> Flag:
-    """A migration flag; the id of a variation is `v-` and its stage."""
-    return Flag(
-        key="publishing",
-        name="Publishing",
-        kind="migration",
-        variations=tuple(Variation(id=f"v-{stage}", value=stage) for stage in STAGES),
-        created=1,
-        modified=1,
-        salt="a1b2c3",
-        off_variation=0,
-        fallthrough=Serve(variation=0),
-    )
