@@ -1,5 +1,6 @@
 """Projects, and their environments with the keys that SDKs connect with."""
 
+import secrets
 from typing import Annotated
 
 from pydantic import Field
@@ -33,3 +34,15 @@ class Environment(Model):
     """The dashboard shows a preview before each change."""
     secure_mode: bool = False
     """Browser SDKs must send the HMAC of their context, `h`."""
+
+
+def new_environment(project: str, key: str, name: str) -> Environment:
+    """With new keys."""
+    return Environment(
+        project=project,
+        key=key,
+        name=name,
+        sdk_key=f"sdk-{secrets.token_hex(16)}",
+        mobile_key=f"mob-{secrets.token_hex(16)}",
+        client_side_id=secrets.token_hex(12),
+    )

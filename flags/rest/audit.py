@@ -6,12 +6,12 @@ from typing import Final, cast, get_args
 from flask import Blueprint, Response, jsonify, request
 
 from flags.errors import Conflict, Rejected
+from flags.model import Kind
 from flags.rest.flags import flag_answer
 from flags.rest.representation import entry_json, page, segment_json
 from flags.rest.requests import actor, number, require, window
 from flags.roles import Role
 from flags.store import Store
-from flags.store.audit import Kind
 
 _SPEC: Final = re.compile(
     r"proj/(?P<project>[^:;/]+)"

@@ -1,63 +1,18 @@
 """`/api/v2/projects`: projects and their environments, with the keys that SDKs connect with."""
 
 import secrets
-from typing import Annotated
 
 from flask import Blueprint, Response, jsonify
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from flags.errors import Rejected, first_problem
-from flags.model import Environment, Key, Project, Tags, Text
+from flags.model import Project
+from flags.rest.bodies import ENVIRONMENT_FIELDS, NewEnvironment, NewProject
 from flags.rest.documents import json_patched
 from flags.rest.representation import environment_json, link, page, project_json
 from flags.rest.requests import actor, body, caller, patch_and_comment, require, window
 from flags.roles import Role
 from flags.store import Store
-from flags.store.environments import new_environment
-
-_FIELDS = {
-    "name": "name",
-    "tags": "tags",
-    "color": "color",
-    "requireComments": "require_comments",
-    "confirmChanges": "confirm_changes",
-    "secureMode": "secure_mode",
-}
-"""Members of an environment that a patch may change."""
-
-
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-
-
-class NewEnvironment(_Body):
-    key: Key
-    name: Annotated[Text, Field(min_length=1)]
-    color: str = "417505"
-    tags: Tags = ()
-    requireComments: bool = False
-    confirmChanges: bool = False
-    secureMode: bool = False
-
-    def build(self, project: str) -> Environment:
-        made = new_environment(project, self.key, self.name)
-        given = {ours: getattr(self, wire) for wire, ours in _FIELDS.items()}
-        return made.changed(**given)
-
-
-class NewProject(_Body):
-    key: Key
-    name: Annotated[Text, Field(min_length=1)]
-    tags: Tags = ()
-    environments: Annotated[list[NewEnvironment], Field(max_length=50)] = []
-
-    def build(self) -> tuple[Project, list[Environment]]:
-        wanted = self.environments or [
-            NewEnvironment(key="test", name="Test"),
-            NewEnvironment(key="production", name="Production"),
-        ]
-        project = Project(key=self.key, name=self.name, tags=self.tags)
-        return project, [e.build(self.key) for e in wanted]
 
 
 def add_environments(api: Blueprint, store: Store) -> None:
@@ -126,12 +81,14 @@ def add_environments(api: Blueprint, store: Store) -> None:
         require(Role.ADMIN)
         old = store.environments.get(project, key)
         operations, _ = patch_and_comment(body())
-        document = {wire: getattr(old, ours) for wire, ours in _FIELDS.items()}
+        document = {wire: getattr(old, ours) for wire, ours in ENVIRONMENT_FIELDS.items()}
         new = json_patched(document | {"tags": list(old.tags)}, operations)
-        if not isinstance(new, dict) or set(new) != set(_FIELDS):
-            raise Rejected(f"patch: of an environment, only {', '.join(_FIELDS)} can be changed")
+        if not isinstance(new, dict) or set(new) != set(ENVIRONMENT_FIELDS):
+            raise Rejected(
+                f"patch: of an environment, only {', '.join(ENVIRONMENT_FIELDS)} can be changed"
+            )
         try:
-            changed = old.changed(**{ours: new[wire] for wire, ours in _FIELDS.items()})
+            changed = old.changed(**{ours: new[wire] for wire, ours in ENVIRONMENT_FIELDS.items()})
         except ValidationError as error:
             raise Rejected(first_problem(error)) from None
         return jsonify(environment_json(store.environments.save(changed, actor()), caller().role))

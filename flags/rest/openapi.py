@@ -9,11 +9,9 @@ from functools import cache
 from typing import Any, Final
 
 from flags.changes.patch import FLAG_INSTRUCTIONS, SEGMENT_INSTRUCTIONS
+from flags.rest.bodies import NewEnvironment, NewProject, NewScheduled, NewToken
 from flags.rest.creation import NewFlag, NewSegment
-from flags.rest.environments import NewEnvironment, NewProject
-from flags.rest.schedule import NewScheduled
 from flags.rest.schemas import RESPONSES, ref
-from flags.rest.tokens import NewToken
 
 _KEY: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 _PARAMETER: Final = re.compile(r"\{(\w+)\}")

@@ -7,18 +7,18 @@ from typing import Any, Final
 from flags.model import (
     Clause,
     Config,
+    Entry,
     Environment,
     Flag,
     Project,
+    Scheduled,
     Segment,
     SegmentTarget,
     Serve,
     Target,
+    Token,
 )
 from flags.roles import Role
-from flags.store import Entry
-from flags.store.schedule import Scheduled
-from flags.store.tokens import Token
 
 API: Final = "/api/v2"
 

@@ -7,9 +7,9 @@ from flask import g, request
 from pydantic_core import from_json
 
 from flags.errors import Rejected, Unauthorized
+from flags.model import Actor, Token
 from flags.roles import Role
-from flags.store import Actor, Store
-from flags.store.tokens import Token
+from flags.store import Store
 
 SEMANTIC_PATCH: Final = "launchdarkly.semanticpatch"
 MERGE_PATCH: Final = "application/merge-patch+json"

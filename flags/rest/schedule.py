@@ -1,27 +1,16 @@
 """Scheduled changes of a flag, below `/api/v2/projects/…/scheduled-changes`."""
 
-from typing import Annotated, Any
-
 from flask import Blueprint, Response, jsonify
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from flags.errors import Rejected, first_problem
-from flags.model import Text
+from flags.rest.bodies import NewScheduled
 from flags.rest.representation import link, scheduled_json
 from flags.rest.requests import actor, body, require
 from flags.roles import Role
 from flags.store import Store
 
 _PATH = "/projects/<project>/flags/<key>/environments/<environment>/scheduled-changes"
-
-
-class NewScheduled(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-
-    executionDate: Annotated[int, Field(ge=0, lt=1 << 53)]
-    """Epoch milliseconds."""
-    instructions: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=100)]
-    comment: Text = ""
 
 
 def add_schedule(api: Blueprint, store: Store) -> None:

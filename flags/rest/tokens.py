@@ -7,20 +7,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from flags.errors import Rejected, first_problem
 from flags.model import Text
+from flags.rest.bodies import NewToken
 from flags.rest.documents import json_patched
 from flags.rest.representation import page, token_json
 from flags.rest.requests import actor, body, caller, patch_and_comment, require
 from flags.roles import Role
 from flags.store import Store
-
-
-class NewToken(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-
-    name: Annotated[Text, Field(min_length=1)]
-    role: Role
-    memberId: Annotated[Text, Field(min_length=1)] | None = None
-    """Whose it is; an addition of ours. Without it the caller's."""
 
 
 class _Changed(BaseModel):

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeGuard
 
-from flags.store.evaluations import Sum
+from flags.model import Sum
 
 NO_VARIATION: Final = -1
 _MAX_NAME: Final = 256

@@ -16,13 +16,12 @@ from starlette.routing import Route
 
 from flags.errors import Rejected
 from flags.evaluation.context import Context
-from flags.model import Environment
+from flags.model import Counter, Environment, Measure, Sum
 from flags.sdk.access import by_client_side_id, by_mobile_key, by_sdk_key
 from flags.sdk.body import limited_body
 from flags.sdk.contexts import CORS
 from flags.sdk.event_kinds import read
 from flags.sdk.seen import Seen
-from flags.store.evaluations import Counter, Measure, Sum
 from flags.streams.hub import EnvironmentHub, Hub
 
 Endpoint = Callable[[Request], Awaitable[Response]]

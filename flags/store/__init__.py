@@ -1,6 +1,6 @@
 """Flags, segments, environments, members and the audit log in a database."""
 
-from flags.store.audit import Actor, Entry
+from flags.model import Actor, Entry
 from flags.store.changes import Change, Deleted
 from flags.store.database import new_id, new_salt, now_ms
 from flags.store.store import Store

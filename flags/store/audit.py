@@ -1,48 +1,14 @@
 """The audit log: who changed what, when, how and why, with what it was before and after."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from sqlalchemy import Connection, insert, select
 
 from flags.errors import NotFound
+from flags.model import Actor, Entry, Kind
 from flags.store.database import now_ms
 from flags.store.schema import AUDIT
-
-Kind = Literal["flag", "segment", "environment", "project", "token"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Actor:
-    """Who changes something, and how they came in: `api`, `cli`, `dashboard` or `schedule`."""
-
-    member: str
-    via: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One line of the audit log; `date` in epoch milliseconds.
-
-    `before` and `after` are JSON documents of the model, None where there was nothing.
-    `environment` is None for what all environments share.
-    """
-
-    id: int
-    date: int
-    project: str
-    environment: str | None
-    kind: Kind
-    key: str
-    version: int
-    member: str
-    via: str
-    title: str
-    comment: str
-    instructions: list[dict[str, Any]]
-    before: str | None
-    after: str | None
 
 
 def log(

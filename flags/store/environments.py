@@ -1,6 +1,5 @@
 """Projects and environments in the database."""
 
-import secrets
 from collections.abc import Iterable
 
 from sqlalchemy import Connection, select
@@ -225,15 +224,3 @@ def require_comment(environments: Iterable[Environment], comment: str) -> None:
 
 def _missing(project: str, environment: str) -> NotFound:
     return NotFound(f"environment {environment!r} does not exist in project {project!r}")
-
-
-def new_environment(project: str, key: str, name: str) -> Environment:
-    """With new keys."""
-    return Environment(
-        project=project,
-        key=key,
-        name=name,
-        sdk_key=f"sdk-{secrets.token_hex(16)}",
-        mobile_key=f"mob-{secrets.token_hex(16)}",
-        client_side_id=secrets.token_hex(12),
-    )

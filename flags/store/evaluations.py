@@ -1,40 +1,16 @@
 """What SDKs report, by minute: how often each variation was given, and what was measured."""
 
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from sqlalchemy import Connection, Table, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from flags.model import Counter, Measure, Sum
 from flags.store.core import Core
 from flags.store.schema import EVALUATIONS, MEASUREMENTS
 
 KEPT_MINUTES: Final = 7 * 24 * 60
-
-
-class Counter(NamedTuple):
-    project: str
-    environment: str
-    flag: str
-    minute: int
-    """Epoch minutes."""
-    variation: int
-    """-1: none of them, such as an SDK's default."""
-
-
-class Measure(NamedTuple):
-    project: str
-    environment: str
-    flag: str
-    """Empty for custom events, which are of no flag."""
-    minute: int
-    name: str
-    """Such as `invoked.old`, `error.new`, `latency_ms.new`, or a custom event's key."""
-
-
-class Sum(NamedTuple):
-    times: int
-    total: float
 
 
 class Evaluations:

@@ -13,9 +13,8 @@ from flags.changes.patch import Instructions
 from flags.changes.revert import reverted_flag
 from flags.changes.versions import with_versions
 from flags.errors import Conflict, NotFound, Outdated, Rejected, first_problem
-from flags.model import Flag
+from flags.model import Actor, Entry, Flag
 from flags.store import audit
-from flags.store.audit import Actor, Entry
 from flags.store.changes import Change, Deleted
 from flags.store.core import Core, Write
 from flags.store.database import new_id, now_ms

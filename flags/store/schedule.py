@@ -1,13 +1,11 @@
 """Changes that are to be made later: kept until they are due, then applied exactly once."""
 
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from pydantic import Field
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from flags.errors import NotFound, Rejected
-from flags.model import Model, Text
-from flags.store.audit import Actor
+from flags.model import Actor, Scheduled
 from flags.store.core import Core
 from flags.store.database import new_id, now_ms
 from flags.store.flags import Flags
@@ -15,22 +13,6 @@ from flags.store.schema import SCHEDULED
 
 MAX_SCHEDULED: Final = 100
 """Of one flag in one environment."""
-
-
-class Scheduled(Model):
-    id: str
-    project: str
-    environment: str
-    flag: str
-    due: int
-    """Epoch milliseconds."""
-    instructions: Annotated[tuple[dict[str, Any], ...], Field(min_length=1, max_length=100)]
-    comment: Text = ""
-    member: str
-    created: int
-    version: int = 1
-    problem: str | None = None
-    """Why it could not be applied when it was due; it is not tried again."""
 
 
 class Schedule:

@@ -11,9 +11,8 @@ from flags.changes.integrity import check_segment
 from flags.changes.patch import Instructions
 from flags.changes.revert import reverted_segment
 from flags.errors import Conflict, NotFound, Outdated, Rejected
-from flags.model import Clause, Flag, Segment
+from flags.model import Actor, Clause, Entry, Flag, Segment
 from flags.store import audit
-from flags.store.audit import Actor, Entry
 from flags.store.changes import Change, Deleted
 from flags.store.core import Core, Write
 from flags.store.database import new_id, now_ms

@@ -6,16 +6,15 @@ for what people choose). Looking one up by its hash leaks no timing of the secre
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from flags.errors import Conflict, NotFound
+from flags.model import Actor, Token
 from flags.roles import Role
 from flags.store import audit
-from flags.store.audit import Actor
 from flags.store.core import Core
 from flags.store.database import new_id, now_ms
 from flags.store.schema import SESSIONS, TOKENS
@@ -23,20 +22,6 @@ from flags.store.schema import SESSIONS, TOKENS
 SESSION_AGE: Final = 12 * 3600
 """Seconds that a dashboard session lasts."""
 MAX_TOKENS: Final = 1000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Token:
-    """Who an API token is; `ending` is the last four characters, `created` epoch milliseconds."""
-
-    id: str
-    name: str
-    member: str
-    role: Role
-    ending: str
-    created: int
-    configured: bool
-    """It comes from the credentials file, and can only be changed there."""
 
 
 class Tokens:
