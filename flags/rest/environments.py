@@ -84,9 +84,8 @@ def add_environments(api: Blueprint, store: Store) -> None:
         document = {wire: getattr(old, ours) for wire, ours in ENVIRONMENT_FIELDS.items()}
         new = json_patched(document | {"tags": list(old.tags)}, operations)
         if not isinstance(new, dict) or set(new) != set(ENVIRONMENT_FIELDS):
-            raise Rejected(
-                f"patch: of an environment, only {', '.join(ENVIRONMENT_FIELDS)} can be changed"
-            )
+            known = ", ".join(ENVIRONMENT_FIELDS)
+            raise Rejected(f"patch: of an environment, only {known} can be changed")
         try:
             changed = old.changed(**{ours: new[wire] for wire, ours in ENVIRONMENT_FIELDS.items()})
         except ValidationError as error:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, select
 from flags.errors import Conflict, NotFound, Rejected
 from flags.model import Environment, Flag, Project
 from flags.store import audit
-from flags.store.audit import Actor
+from flags.model import Actor
 from flags.store.changes import Change, Deleted
 from flags.store.core import Core, Write
 from flags.store.schema import ENVIRONMENTS, FLAGS, PROJECTS

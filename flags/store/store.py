@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from flags.store import audit
-from flags.store.audit import Entry, Kind
+from flags.model import Entry, Kind
 from flags.store.core import Core
 from flags.store.environments import Environments
 from flags.store.evaluations import Evaluations
