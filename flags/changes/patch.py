@@ -100,7 +100,9 @@ def _to_flag(instruction: Instruction, flag: Flag, world: World) -> Flag:
     else:
         assert isinstance(instruction, RulesInstruction)  # noqa: S101 - nothing else is registered
         changed = config.changed(rules=instruction.apply(config.rules, world))
-    return flag if changed == config else flag.with_config(world.environment, changed)
+    if changed.model_dump_json() == config.model_dump_json():  # to Python, true is 1
+        return flag
+    return flag.with_config(world.environment, changed)
 
 
 def _to_segment(instruction: Instruction, segment: Segment, world: World) -> Segment:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from flags.model import Flag
+from flags.wire.encoding import compact
 from flags.wire.sdk import sdk_flag
 
 
@@ -19,8 +20,8 @@ def with_versions(before: Flag, after: Flag, environments: Iterable[str], now_ms
     return after.changed(version=before.version + 1)
 
 
-def _content(flag: Flag, environment: str) -> tuple[object, object]:
-    """What SDKs read and editors see there, but for version and date."""
+def _content(flag: Flag, environment: str) -> tuple[bytes, str]:
+    """What SDKs read and editors see there, but for version and date. As JSON: true is not 1."""
     wire = sdk_flag(flag, environment)
     del wire["version"]
-    return wire, flag.config(environment).changed(version=1, modified=0)
+    return compact(wire), flag.config(environment).model_dump_json(exclude={"version", "modified"})
