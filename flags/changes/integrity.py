@@ -32,6 +32,17 @@ def check_flag(flag: Flag, world: World, environments: Iterable[str]) -> None:
                 raise ValueError(f"{place}: would make a cycle with {flag.key!r}")
 
 
+def check_users(before: Flag, after: Flag, world: World) -> None:
+    """Raises `ValueError` where another flag needs a variation that is elsewhere now, or gone."""
+    if before.variations == after.variations:
+        return
+    for key, environment, index in world.needed_by(before.key):
+        needed = before.variations[index]
+        found = after.variations[index] if index < len(after.variations) else None
+        if found is None or (found.id != needed.id and found.value != needed.value):
+            raise ValueError(f"flag {key!r} needs variation {needed.value!r} in {environment!r}")
+
+
 def check_segments_exist(clauses: Iterable[Clause], world: World) -> None:
     """Raises `ValueError` for a `segmentMatch` of no segment."""
     for clause in clauses:

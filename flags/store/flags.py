@@ -1,6 +1,6 @@
 """Flags in the database: every change is one transaction with its next versions and audit entry."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, func, select
 
 from flags.changes import patch
 from flags.changes.base import World
-from flags.changes.integrity import check_flag
+from flags.changes.integrity import check_flag, check_users
 from flags.changes.patch import Instructions
 from flags.changes.revert import reverted_flag
 from flags.changes.versions import with_versions
@@ -63,10 +63,11 @@ class Flags:
                 environments={
                     name: config.changed(version=first)
                     for name, config in flag.environments.items()
+                    if name in environments
                 },
             )
             world = self._world(write.db, project, None)
-            self._check(flag, world, list(environments))
+            self._check(None, flag, world, environments)
             self._save(write, project, flag)
             audit.log(
                 write.db,
@@ -218,9 +219,12 @@ class Flags:
             )
         world = self._world(write.db, project, environment)
         after = change(before, world)
-        if after == before:
+        if gone := after.environments.keys() - environments:  # a revert brings them back
+            kept = {e: c for e, c in after.environments.items() if e not in gone}
+            after = after.changed(environments=kept)
+        if _content(after, environments) == _content(before, environments):
             return before
-        self._check(after, world, list(environments))
+        self._check(before, after, world, environments)
         after = with_versions(before, after, environments, now_ms())
         changed = [e for e in environments if after.config(e) != before.config(e)]
         require_comment([environments[e] for e in changed], comment)
@@ -232,7 +236,7 @@ class Flags:
             environment=environment if environment in changed else None,
             kind="flag",
             key=key,
-            version=after.config(environment).version if environment else after.version,
+            version=after.config(environment).version if environment in changed else after.version,
             title=title,
             comment=comment,
             instructions=instructions,
@@ -282,9 +286,11 @@ class Flags:
         )
 
     @staticmethod
-    def _check(flag: Flag, world: World, environments: Sequence[str]) -> None:
+    def _check(before: Flag | None, after: Flag, world: World, environments: Iterable[str]) -> None:
         try:
-            check_flag(flag, world, environments)
+            check_flag(after, world, environments)
+            if before is not None:
+                check_users(before, after, world)
         except ValidationError as error:
             raise Rejected(first_problem(error)) from None
         except ValueError as error:
@@ -296,6 +302,12 @@ class Flags:
         write.changes.append(
             Change(sequence=write.sequence, project=project, environment=None, item=flag)
         )
+
+
+def _content(flag: Flag, environments: Iterable[str]) -> list[str]:
+    """As JSON, since Python takes true for 1, with untouched environments as touched ones."""
+    configs = (flag.config(e).model_dump_json() for e in environments)
+    return [flag.model_dump_json(exclude={"environments"}), *configs]
 
 
 def _store(write: Write, project: str, key: str, version: int, document: str | None) -> None:
