@@ -5,9 +5,8 @@ from collections.abc import Iterable
 from sqlalchemy import Connection, select
 
 from flags.errors import Conflict, NotFound, Rejected
-from flags.model import Environment, Flag, Project
+from flags.model import Actor, Environment, Flag, Project
 from flags.store import audit
-from flags.model import Actor
 from flags.store.changes import Change, Deleted
 from flags.store.core import Core, Write
 from flags.store.schema import ENVIRONMENTS, FLAGS, PROJECTS

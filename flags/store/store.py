@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from flags.store import audit
 from flags.model import Entry, Kind
+from flags.store import audit
 from flags.store.core import Core
 from flags.store.environments import Environments
 from flags.store.evaluations import Evaluations
