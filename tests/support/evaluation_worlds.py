@@ -5,8 +5,8 @@ between Python's and JavaScript's languages: integers above 2^53, floats without
 `1.0`), regular expressions beyond the common syntax, dates beyond RFC 3339 with milliseconds,
 versions beyond semver.org's grammar, equality of lists and objects. And it leaves out where
 LaunchDarkly's SDKs for Python and Node.js differ from each other: seed 0, invalid attribute
-references, variations that do not exist, a first share or a segment's share of 0, cycles that
-several ways lead to.
+references and names in them that begin with an escape, bucketing by `kind`, variations that do not
+exist, a first share or a segment's share of 0, cycles that several ways lead to.
 """
 
 from collections.abc import Callable, Sequence
@@ -43,7 +43,8 @@ ENVIRONMENT: Final = "production"
 FLAGS: Final = tuple(f"flag-{i}" for i in range(5))
 SEGMENTS: Final = tuple(f"segment-{i}" for i in range(4))
 KINDS: Final = ("user", "org", "device")
-KEYS: Final = ("a", "b", "c", "user-42", "ключ", "x:y%z", "😀", " ")
+KEYS: Final = ("a", "a", "a", "b", "b", "user-42", "ключ", "x:y%z", "😀", " ")
+"""Some often, so that contexts are often among the targets."""
 HUGE: Final = 10**400
 """More than a float can be."""
 
@@ -95,7 +96,7 @@ _TOPICS: Final = (
     Topic("plan", _TEXTS, ("in", "startsWith", "endsWith", "contains", "matches")),
     Topic("/address/city", _TEXTS, ("in", "startsWith", "contains")),
     Topic("/address/a~1b", _TEXTS, ("in", "endsWith")),
-    Topic("/address/~0~1", _TEXTS, ("in", "endsWith")),
+    Topic("/address/x~0~1", _TEXTS, ("in", "endsWith")),
     Topic("größe", (*_WHOLE, 18.5, -0.25, "18"), _COMPARE),
     Topic("/address/geo/lat", (48.5, -0.25, 7, "7"), _COMPARE),
     Topic("since", _DATES, ("before", "after", "in")),
@@ -141,6 +142,7 @@ _ODD_TOPICS: Final = (
             None, ["a"],
         ),
     ),
+    Topic("/address/~0~1", _TEXTS, ("in", "endsWith")),
     Topic("list", ([], [1], [True], [None], [[1]], [["free"]], [{"a": 1}]), ("in", "contains")),
     Topic("address", ({}, {"city": "free"}, {"a": True}, {"a": 1}), ("in",)),
 )  # fmt: skip
@@ -173,10 +175,9 @@ _ODD_JSON: Final[tuple[Any, ...]] = (
     {"a": None},
 )
 _BUCKET_BY: Final = (
-    None, "key", "/key", "name", "plan", "größe", "/address/city", "kind", "missing", "since",
-    "app",
+    None, "key", "/key", "name", "plan", "größe", "/address/city", "missing", "since", "app",
 )  # fmt: skip
-_ODD_BUCKET_BY: Final = ("", "/", "//x", "/a~", "beta", "anonymous", "list", "address")
+_ODD_BUCKET_BY: Final = ("kind", "", "/", "//x", "/a~", "beta", "anonymous", "list", "address")
 _WEIGHTS: Final = (1, 100, 1000, 5000, 10_000, 33_333, 50_000, 99_999, FULL_WEIGHT)
 _VALUES: Final[tuple[Any, ...]] = (
     True,
@@ -335,7 +336,7 @@ class _Maker:
         return self._some(lambda: self._clause(segments), 1, 1 if self._chance(60) else 3)
 
     def _clause(self, segments: Sequence[str]) -> Clause:
-        if self._chance(20):
+        if self._chance(30):
             return self._segment_clause(segments)
         topic = self._topic()
         op = self._one(_OPS) if self._odd(10) else self._one(topic.ops)
@@ -350,7 +351,7 @@ class _Maker:
         )
 
     def _segment_clause(self, segments: Sequence[str]) -> Clause:
-        keys = self._some(lambda: self._one((*segments, "gone")), 0, 2)
+        keys = self._some(lambda: self._one((*segments, *segments, "gone")), 0, 2)
         odd: tuple[Any, ...] = (self._one((1, None, ["segment-0"], {})),) if self._odd(5) else ()
         return Clause(
             id="", attribute="", op="segmentMatch", values=(*keys, *odd), negate=self._chance(25)
@@ -369,7 +370,7 @@ class _Maker:
         return self._one(topic.wanted or topic.values)
 
     def _segment(self, index: int) -> Segment:
-        inner = SEGMENTS[index + 1 :] if self._portable or self._chance(80) else SEGMENTS
+        inner = SEGMENTS[index + 1 :] if self._portable or self._chance(70) else SEGMENTS
         return Segment(
             key=SEGMENTS[index],
             name="",

@@ -3,12 +3,15 @@
 bench/flags/agreement.py does the same in volume, and with the SDK for Node.js too.
 """
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from ldclient.context import Context as SdkContext
 
 from evaluation_worlds import World, worlds
 from flags.evaluation import Context, evaluate, evaluate_all
 from official_sdk import Answer, OfficialSdk
+
+pytestmark = pytest.mark.filterwarnings("ignore:Possible nested set:FutureWarning")
 
 
 @settings(max_examples=70, deadline=None, suppress_health_check=list(HealthCheck))
