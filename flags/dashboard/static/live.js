@@ -1,39 +1,101 @@
 "use strict";
-// Widths come from data attributes, since the content security policy allows no inline styles.
-function draw(root) {
-  for (const part of root.querySelectorAll("[data-share]")) part.style.flexGrow = part.dataset.share;
-  for (const form of root.querySelectorAll("form.shares")) {
-    const numbers = [...form.querySelectorAll("input[type=number]")];
-    const sum = () => {
-      const total = numbers.reduce((all, n) => all + Math.round(Number(n.value) * 1000), 0) / 1000;
-      form.querySelector("output").textContent = total;
-      form.querySelector(".sum").classList.toggle("wrong", total !== 100);
-    };
-    for (const number of numbers) {
-      const range = number.parentElement.querySelector("input[type=range]");
-      range.addEventListener("input", () => { number.value = range.value; sum(); });
-      number.addEventListener("input", () => { range.value = number.value; sum(); });
-    }
+// Pages follow what others change. The server tells what changed; the page is fetched anew, and its
+// parts marked `data-live` are replaced, except where somebody types.
+
+document.documentElement.classList.add("js");
+const page = document.body.dataset;
+const TYPED = "input:not([type=hidden]):not([type=checkbox]):not([type=radio]), select, textarea";
+
+function concerns(change) {
+  if (change.project !== page.project) return false;
+  if (change.environment && change.environment !== page.environment) return false;
+  return !(page.kind === "flag" && change.kind === "flag" && change.key !== page.key);
+}
+
+function isBusy(part) {
+  const active = document.activeElement;
+  return Boolean(part.querySelector("form.dirty, form[data-typed]")) ||
+    (part.contains(active) && active.matches(TYPED));
+}
+
+// What was open stays open, what had the focus keeps it, and rows that changed light up.
+function replace(part, fresh) {
+  const focused = part.contains(document.activeElement) ? document.activeElement.id : "";
+  for (const opened of part.querySelectorAll("details[open][id]")) {
+    const same = fresh.querySelector("#" + CSS.escape(opened.id));
+    if (same) same.open = true;
+  }
+  for (const row of fresh.querySelectorAll("[data-key]")) {
+    const old = document.getElementById(row.id);
+    if (!old || old.querySelector("[role=switch]")?.outerHTML !== row.querySelector("[role=switch]")?.outerHTML ||
+        old.querySelector(".serves")?.textContent !== row.querySelector(".serves")?.textContent) row.classList.add("changed");
+  }
+  part.replaceWith(fresh);
+  if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+  document.dispatchEvent(new CustomEvent("replaced", { detail: fresh }));
+}
+
+let running = null;
+let again = false;
+async function refresh() {
+  if (running) { again = true; return running; }
+  running = fetchAndReplace().catch(() => {}).finally(() => {
+    running = null;
+    if (again) { again = false; refresh(); }
+  });
+  return running;
+}
+
+async function fetchAndReplace() {
+  const answer = await fetch(page.self, { redirect: "error" });
+  if (answer.status === 401) return location.reload();
+  if (!answer.ok) return;
+  const next = new DOMParser().parseFromString(await answer.text(), "text/html");
+  let kept = false;
+  for (const part of document.querySelectorAll("[data-live]")) {
+    const fresh = next.getElementById(part.id);
+    if (fresh && fresh.outerHTML === part.dataset.was) continue;
+    if (isBusy(part)) { kept = kept || part.dataset.was !== undefined || Boolean(fresh); continue; }
+    if (!fresh) { part.remove(); continue; }
+    const was = fresh.outerHTML;
+    const copy = document.importNode(fresh, true);
+    replace(part, copy);
+    copy.dataset.was = was;
+  }
+  document.getElementById("stale").hidden = !kept;
+}
+
+let stream = null;
+function follow() {
+  if (document.hidden) {
+    stream?.close();
+    stream = null;
+  } else if (!stream) {
+    const missed = stream === null && follow.before;
+    follow.before = true;
+    stream = new EventSource("/changes");
+    stream.onmessage = (event) => { if (concerns(JSON.parse(event.data))) refresh(); };
+    // After a gap nobody knows what was missed.
+    stream.onopen = () => { if (stream.gap || missed) refresh(); stream.gap = false; document.documentElement.dataset.following = "yes"; };
+    stream.onerror = () => { stream.gap = true; };
   }
 }
 
-// A changed flag is fetched anew and replaced, unless somebody is typing in it.
-async function refresh(key) {
-  const old = document.getElementById("flag-" + key);
-  if (!old || old.querySelector("form.dirty")) return;
-  const page = new DOMParser().parseFromString(await (await fetch(location.href)).text(), "text/html");
-  const fresh = page.getElementById("flag-" + key);
-  if (!fresh) return location.reload();
-  const focused = old.contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") : null;
-  old.replaceWith(fresh);
-  draw(fresh);
-  if (focused) fresh.querySelector("button")?.focus();
-  const count = page.querySelector(".sdks");
-  if (count) document.querySelector(".sdks").textContent = count.textContent;
-}
-
-draw(document);
 document.addEventListener("input", (event) => event.target.form?.classList.add("dirty"));
-if (document.querySelector("[data-flag]")) {
-  new EventSource("/changes").onmessage = (event) => refresh(JSON.parse(event.data));
+for (const part of document.querySelectorAll("[data-live]")) part.dataset.was = part.outerHTML;
+if (page.self && document.querySelector("[data-live]")) {
+  follow();
+  document.addEventListener("visibilitychange", follow);
+  if (page.refresh) setInterval(() => { if (!document.hidden) refresh(); }, Number(page.refresh) * 1000);
+}
+document.querySelector("#stale a")?.setAttribute("href", page.self ?? "");
+document.getElementById("problem")?.scrollIntoView({ block: "center" });
+document.querySelector("[data-select]")?.select();
+
+// A sign-in link may carry its token behind "#": what stands there is never sent or logged.
+const login = document.getElementById("login");
+if (login && location.hash.startsWith("#token=")) {
+  login.elements.token.value = decodeURIComponent(location.hash.slice(7));
+  history.replaceState(null, "", location.pathname);
+  login.requestSubmit();
 }
