@@ -74,6 +74,7 @@ def test_by_nothing_is_the_key() -> None:
         pytest.param(shared(19_231, 80_769), a_context(), 1, id="just-above"),
         pytest.param(shared(19_233, 80_767), a_context(), 0, id="just-below"),
         pytest.param(shared(18_751, 81_249, seed=61), a_context(), 0, id="seed"),
+        pytest.param(shared(20_000, 80_000, seed=0), a_context(), 1, id="seed-0-is-a-seed"),
         pytest.param(shared(0, 100_000), a_context(), 1, id="nothing-for-the-first"),
         pytest.param(shared(0, 100_000, bucket_by="x"), a_context(), 1, id="bucket-0"),
         pytest.param(shared(1, 99_999, bucket_by="x"), a_context(), 0, id="bucket-0-in-share"),

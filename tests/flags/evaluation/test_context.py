@@ -227,6 +227,10 @@ def test_to_json(document: dict[str, Any]) -> None:
     assert Context.parse(document).to_json() == document
 
 
+def test_nulls_are_dropped() -> None:
+    assert Context.parse({**USER, "name": None, "plan": None, "_meta": None}).to_json() == USER
+
+
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=3),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=2), inner),

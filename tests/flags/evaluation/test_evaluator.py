@@ -345,6 +345,11 @@ def members(*values: str, kind: str = "user") -> dict[str, Any]:
             True,
             id="weight-by-missing-attribute",
         ),
+        pytest.param(
+            a_segment(rules=[a_segment_rule(ALWAYS, weight=0, bucket_by="missing")]),
+            False,
+            id="weight-0-by-missing-attribute",
+        ),
     ],
 )
 def test_segment(segment: Segment, inside: bool) -> None:
