@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
+from flags.dashboard.live import Stream
 from flags.errors import NotFound, Unavailable
 from flags.evaluation.context import Context
 from flags.model import Snapshot
@@ -36,16 +37,16 @@ class Live:
             lambda found: sum(len(c.connections) for _, c in found.channels),
         )
 
-    def streams(self, project: str, environment: str) -> list[dict[str, Any]]:
+    def streams(self, project: str, environment: str) -> list[Stream]:
         """Each of them: `sdk`, `kind`, `connected_seconds`, `behind_seconds`."""
         found = self._ask(project, environment, lambda hub: list(hub.streams()))
         return [
-            {
-                "sdk": info.agent,
-                "kind": info.kind,
-                "connected_seconds": round(info.connected, 1),
-                "behind_seconds": round(info.behind, 1),
-            }
+            Stream(
+                sdk=info.agent,
+                kind=info.kind,
+                connected_seconds=round(info.connected, 1),
+                behind_seconds=round(info.behind, 1),
+            )
             for info in found
         ]
 

@@ -37,6 +37,8 @@ QUERY: Final[dict[str, dict[str, Any]]] = {
     "spec": {**_TEXT, "description": "`proj/KEY:env/KEY:flag/KEY`, `*` for any."},
     "before": {**_NUMBER, "description": "Epoch milliseconds."},
     "after": {**_NUMBER, "description": "Epoch milliseconds."},
+    "format": {"type": "string", "enum": ["json", "yaml", "datafile"]},
+    "dryRun": {"type": "string", "enum": ["true", "false"]},
     "q": {**_TEXT, "description": "Words in title, comment, key or member."},
     "comment": {**_COMMENT, "description": "Why; kept in the audit log."},
 }
@@ -55,13 +57,15 @@ class Operation:
     body: str | None = None
 
 
-def _op(line: str, answer: str | None, *query: str, body: str | None = None) -> Operation:
+def _op(
+    line: str, answer: str | None, *query: str, body: str | None = None, status: int | None = None
+) -> Operation:
     """`line`: method, path, operation id, summary."""
     method, path, name, summary = line.split(" ", 3)
-    status = 204 if answer is None else 201 if method == "POST" and body else 200
+    usual = 204 if answer is None else 201 if method == "POST" and body else 200
     return Operation(
         method=method.lower(), path=path, name=name, summary=summary, answer=answer,
-        status=status, query=query, body=body,
+        status=status or usual, query=query, body=body,
     )  # fmt: skip
 
 
@@ -113,6 +117,10 @@ OPERATIONS: Final = (
         "ScheduledChange"),
     _op(f"DELETE {_SCHEDULED}/{{id}} deleteFlagConfigScheduledChanges Cancel a scheduled change",
         None),
+    _op("GET /projects/{project}/environments/{key}/export exportEnvironment Export everything",
+        "Export", "format"),
+    _op("POST /projects/{project}/environments/{key}/import importEnvironment Import a document",
+        "Imported", "comment", "dryRun", body="Import", status=200),
     _op("GET /tokens getTokens List access tokens", "Tokens"),
     _op("POST /tokens postToken Create access token", "Token", body="NewToken"),
     _op("GET /tokens/{id} getToken Get access token", "Token"),

@@ -6,6 +6,7 @@ from werkzeug.exceptions import HTTPException
 from flags.errors import Rejected
 from flags.rest.audit import add_audit
 from flags.rest.environments import add_environments
+from flags.rest.exchange import add_exchange
 from flags.rest.flags import add_flags
 from flags.rest.openapi import document
 from flags.rest.requests import authenticate
@@ -34,6 +35,7 @@ def rest(store: Store) -> Blueprint:
     add_tokens(api, store)
     add_audit(api, store)
     add_schedule(api, store)
+    add_exchange(api, store)
     return api
 
 

@@ -235,6 +235,14 @@ RESPONSES: Final[dict[str, Any]] = {
     ),
     "AuditLog": _page("AuditEntry"),
     "Reverted": {"anyOf": [ref("Flag"), ref("Segment")]},
+    "Export": {"type": "object"},
+    "Import": {
+        "type": "object",
+        "description": "Our own document (with `apiVersion`) or LaunchDarkly's data file.",
+    },
+    "Imported": _object(
+        {"created": _list(_TEXT), "changed": _list(_TEXT), "unchanged": _list(_TEXT)}
+    ),
     "CallerIdentity": _object({"memberId": _TEXT, "tokenName": _TEXT, "scopes": _list(_TEXT)}),
     "JsonPatch": {
         "anyOf": [

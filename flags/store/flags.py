@@ -48,39 +48,43 @@ class Flags:
         """Raises `Conflict` if there is one of this key. A deleted one's versions go on."""
         with self._core.writing() as write:
             environments = self._environments.by_key(write.db, project)
-            row = _row(write.db, project, flag.key)
-            if row is not None and row.document is not None:
-                raise Conflict(f"flag {flag.key!r} exists already")
-            live = select(func.count()).where(
-                FLAGS.c.project == project, FLAGS.c.document.is_not(None)
-            )
-            if (write.db.scalar(live) or 0) >= MAX_FLAGS:
-                raise Rejected(f"there are {MAX_FLAGS} flags already, the most there may be")
-            first = 1 if row is None else row.version + 1
-            flag = flag.changed(
-                version=first,
-                first_version=first,
-                environments={
-                    name: config.changed(version=first)
-                    for name, config in flag.environments.items()
-                    if name in environments
-                },
-            )
-            world = self._world(write.db, project, None)
-            self._check(None, flag, world, environments)
-            self._save(write, project, flag)
-            audit.log(
-                write.db,
-                actor,
-                project=project,
-                environment=None,
-                kind="flag",
-                key=flag.key,
-                version=first,
-                title=f"created {flag.key}",
-                comment=comment,
-                after=flag.model_dump_json(),
-            )
+            self._check(None, flag, self.world(write.db, project, None), environments)
+            return self.create_in(write, project, flag, actor, comment)
+
+    def create_in(
+        self, write: Write, project: str, flag: Flag, actor: Actor, comment: str = ""
+    ) -> Flag:
+        """`create` as a part of another transaction, which checks what the flag names."""
+        environments = self._environments.by_key(write.db, project)
+        row = _row(write.db, project, flag.key)
+        if row is not None and row.document is not None:
+            raise Conflict(f"flag {flag.key!r} exists already")
+        live = select(func.count()).where(FLAGS.c.project == project, FLAGS.c.document.is_not(None))
+        if (write.db.scalar(live) or 0) >= MAX_FLAGS:
+            raise Rejected(f"there are {MAX_FLAGS} flags already, the most there may be")
+        first = 1 if row is None else row.version + 1
+        flag = flag.changed(
+            version=first,
+            first_version=first,
+            environments={
+                name: config.changed(version=first)
+                for name, config in flag.environments.items()
+                if name in environments
+            },
+        )
+        self.save_in(write, project, flag)
+        audit.log(
+            write.db,
+            actor,
+            project=project,
+            environment=None,
+            kind="flag",
+            key=flag.key,
+            version=first,
+            title=f"created {flag.key}",
+            comment=comment,
+            after=flag.model_dump_json(),
+        )
         return flag
 
     def patch(
@@ -144,7 +148,7 @@ class Flags:
         with self._core.reading() as db:
             self._environments.require(db, project, environment)
             flag = _get(db, project, key)
-            world = self._world(db, project, environment)
+            world = self.world(db, project, environment)
             return flag, patch.apply_to_flag(flag, instructions, world)
 
     def revert(self, entry: Entry, actor: Actor, comment: str = "") -> Flag:
@@ -217,7 +221,7 @@ class Flags:
             raise Outdated(
                 f"flag {key!r} has version {before.version}, not {expected}: read it again"
             )
-        world = self._world(write.db, project, environment)
+        world = self.world(write.db, project, environment)
         after = change(before, world)
         if gone := after.environments.keys() - environments:  # a revert brings them back
             kept = {e: c for e, c in after.environments.items() if e not in gone}
@@ -228,7 +232,7 @@ class Flags:
         after = with_versions(before, after, environments, now_ms())
         changed = [e for e in environments if after.config(e) != before.config(e)]
         require_comment([environments[e] for e in changed], comment)
-        self._save(write, project, after)
+        self.save_in(write, project, after)
         audit.log(
             write.db,
             actor,
@@ -274,7 +278,11 @@ class Flags:
                 before=flag.model_dump_json(),
             )
 
-    def _world(self, db: Connection, project: str, environment: str | None) -> World:
+    def find_in(self, db: Connection, project: str, key: str) -> Flag | None:
+        return _find(db, project, key)
+
+    def world(self, db: Connection, project: str, environment: str | None) -> World:
+        """What a change of flags may ask about, as of this transaction."""
         return World(
             environment=environment,
             flag=lambda key: _find(db, project, key),
@@ -297,7 +305,7 @@ class Flags:
             raise Rejected(str(error)) from None
 
     @staticmethod
-    def _save(write: Write, project: str, flag: Flag) -> None:
+    def save_in(write: Write, project: str, flag: Flag) -> None:
         _store(write, project, flag.key, flag.version, flag.model_dump_json())
         write.changes.append(
             Change(sequence=write.sequence, project=project, environment=None, item=flag)

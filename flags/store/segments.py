@@ -48,31 +48,43 @@ class Segments:
         with self._core.writing() as write:
             known = self._environments.require(write.db, project, environment)
             require_comment([known[environment]], comment)
-            row = _row(write.db, project, environment, segment.key)
-            if row is not None and row.document is not None:
-                raise Conflict(f"segment {segment.key!r} exists already")
-            live = select(func.count()).where(
-                SEGMENTS.c.project == project,
-                SEGMENTS.c.environment == environment,
-                SEGMENTS.c.document.is_not(None),
-            )
-            if (write.db.scalar(live) or 0) >= MAX_SEGMENTS:
-                raise Rejected(f"there are {MAX_SEGMENTS} segments already, the most there may be")
-            segment = segment.changed(version=1 if row is None else row.version + 1)
             _check(segment, _world(write.db, project, environment))
-            _save(write, project, environment, segment)
-            audit.log(
-                write.db,
-                actor,
-                project=project,
-                environment=environment,
-                kind="segment",
-                key=segment.key,
-                version=segment.version,
-                title=f"created segment {segment.key}",
-                comment=comment,
-                after=segment.model_dump_json(),
-            )
+            return self.create_in(write, project, environment, segment, actor, comment)
+
+    def create_in(
+        self,
+        write: Write,
+        project: str,
+        environment: str,
+        segment: Segment,
+        actor: Actor,
+        comment: str = "",
+    ) -> Segment:
+        """`create` as a part of another transaction, which checks what the segment names."""
+        row = _row(write.db, project, environment, segment.key)
+        if row is not None and row.document is not None:
+            raise Conflict(f"segment {segment.key!r} exists already")
+        live = select(func.count()).where(
+            SEGMENTS.c.project == project,
+            SEGMENTS.c.environment == environment,
+            SEGMENTS.c.document.is_not(None),
+        )
+        if (write.db.scalar(live) or 0) >= MAX_SEGMENTS:
+            raise Rejected(f"there are {MAX_SEGMENTS} segments already, the most there may be")
+        segment = segment.changed(version=1 if row is None else row.version + 1)
+        save_segment(write, project, environment, segment)
+        audit.log(
+            write.db,
+            actor,
+            project=project,
+            environment=environment,
+            kind="segment",
+            key=segment.key,
+            version=segment.version,
+            title=f"created segment {segment.key}",
+            comment=comment,
+            after=segment.model_dump_json(),
+        )
         return segment
 
     def patch(
@@ -149,7 +161,7 @@ class Segments:
             _check(after, world)
             require_comment([known[environment]], comment)
             after = after.changed(version=before.version + 1, modified=now_ms())
-            _save(write, project, environment, after)
+            save_segment(write, project, environment, after)
             audit.log(
                 write.db,
                 actor,
@@ -219,7 +231,7 @@ def _world(db: Connection, project: str, environment: str) -> World:
     )
 
 
-def _save(write: Write, project: str, environment: str, segment: Segment) -> None:
+def save_segment(write: Write, project: str, environment: str, segment: Segment) -> None:
     document = segment.model_dump_json()
     _store(write, project, environment, segment.key, segment.version, document)
     _emit(write, project, environment, segment)

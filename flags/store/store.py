@@ -8,6 +8,7 @@ from flags.store.core import Core
 from flags.store.environments import Environments
 from flags.store.evaluations import Evaluations
 from flags.store.flags import Flags
+from flags.store.importing import Importing
 from flags.store.schedule import Schedule
 from flags.store.segments import Segments
 from flags.store.tokens import Tokens
@@ -29,6 +30,7 @@ class Store:
         self.tokens = Tokens(self.core)
         self.schedule = Schedule(self.core, self.flags)
         self.evaluations = Evaluations(self.core)
+        self.importing = Importing(self.core, self.environments, self.flags, self.segments)
 
     def close(self) -> None:
         self.core.close()

@@ -1,4 +1,4 @@
-"""The commands that run one part alone: `flags serve`, `proxy serve`, `controller run`.
+"""The commands that run one part alone: `flags …`, `proxy serve`, `controller run`.
 
 `migrator up` starts the same commands; on a cluster each is a workload of its own.
 """
@@ -8,13 +8,13 @@ from typing import Annotated
 
 import typer
 
-Host = Annotated[str, typer.Option(help="Address to listen on.")]
+from flags.cli import app as flags_app
 
 
 def register(app: typer.Typer) -> None:
-    """Add the three groups to the root command."""
+    """Add the groups to the root command; that of the flag server is its own."""
+    app.add_typer(flags_app, name="flags")
     for name, help_text, command, function in (
-        ("flags", "The flag server.", "serve", flags_serve),
         ("proxy", "The flag-aware proxy.", "serve", proxy_serve),
         ("controller", "The rollout controller.", "run", controller_run),
     ):
@@ -26,20 +26,6 @@ def register(app: typer.Typer) -> None:
 
 def _group() -> None:
     """Keeps a group of one command a group."""
-
-
-def flags_serve(
-    database: Annotated[Path, typer.Option(help="SQLite file; made when missing.")],
-    credentials: Annotated[Path, typer.Option(help="JSON file with the SDK key and API tokens.")],
-    host: Host = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="TCP port; 0 takes a free one.")] = 8765,
-) -> None:
-    """Serve LaunchDarkly's SDK streams, its REST API and the dashboard."""
-    from flags.server import ServerSettings, serve
-
-    raise typer.Exit(
-        serve(ServerSettings(host=host, port=port, database=database, credentials=credentials))
-    )
 
 
 def proxy_serve(

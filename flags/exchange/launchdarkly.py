@@ -1,0 +1,102 @@
+"""A project of LaunchDarkly, as its REST API shows it, becomes a bundle. Pure.
+
+Source: LaunchDarkly API documentation, "List feature flags" with `summary=0` and "List segments".
+What this server does not keep is left out and named: big segments, experiments, approvals.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from flags.errors import Rejected, first_problem
+from flags.exchange.bundle import Bundle, bundle
+from flags.model import Defaults, Flag, Segment, Variation
+from flags.wire.sdk import read_config, read_segment
+
+
+def from_launchdarkly(
+    flags: Iterable[Mapping[str, Any]],
+    segments: Iterable[Mapping[str, Any]],
+    project: str,
+    environment: str,
+    *,
+    now_ms: int,
+) -> tuple[Bundle, list[str]]:
+    """And what was left out, a line each. Raises `Rejected` naming the flag or segment."""
+    left_out = []
+    read_segments = []
+    for document in segments:
+        if document.get("unbounded"):
+            left_out.append(f"segment {document.get('key')}: big segments are not kept here")
+        else:
+            read_segments.append(_segment(document, now_ms))
+    read_flags = [_flag(document, environment, now_ms) for document in flags]
+    return bundle(project, environment, read_flags, read_segments), left_out
+
+
+def _flag(document: Mapping[str, Any], environment: str, now_ms: int) -> Flag:
+    key = document.get("key")
+    try:
+        shown = document["environments"][environment]
+        users = [{**t, "contextKind": "user"} for t in shown.get("targets") or []]
+        wire = {
+            **shown,
+            "contextTargets": users + (shown.get("contextTargets") or []),
+            "migration": shown.get("migrationSettings"),
+        }
+        config = read_config(wire, modified=now_ms)
+        defaults = document.get("defaults") or {}
+        availability = document.get("clientSideAvailability") or {}
+        is_migration = "migration" in (document.get("_purpose"), document.get("kind"))
+        flag = Flag(
+            key=document["key"],
+            name=document.get("name") or document["key"],
+            description=document.get("description") or "",
+            kind="migration"
+            if is_migration
+            else "boolean"
+            if document["kind"] == "boolean"
+            else "multivariate",
+            variations=tuple(
+                Variation(
+                    id=v["_id"],
+                    value=v["value"],
+                    name=v.get("name") or "",
+                    description=v.get("description") or "",
+                )
+                for v in document["variations"]
+            ),
+            defaults=Defaults(
+                on_variation=defaults.get("onVariation", 0),
+                off_variation=defaults.get("offVariation", len(document["variations"]) - 1),
+            ),
+            tags=tuple(document.get("tags") or ()),
+            temporary=document.get("temporary", True),
+            archived=document.get("archived", False),
+            using_mobile_key=bool(availability.get("usingMobileKey")),
+            using_environment_id=bool(availability.get("usingEnvironmentId")),
+            created=document.get("creationDate", now_ms),
+            migration_context_kind=(document.get("migrationSettings") or {}).get("contextKind"),
+        )
+    except ValidationError as error:
+        raise Rejected(first_problem(error, f"flag {key}")) from None
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise Rejected(f"flag {key}: cannot be read: {type(error).__name__} {error}") from None
+    return flag.with_config(environment, config)
+
+
+def _segment(document: Mapping[str, Any], now_ms: int) -> Segment:
+    key = document.get("key")
+    try:
+        # The REST API shows no salt, so members of a percentage may change.
+        read = read_segment({"salt": key, **document}, modified=now_ms)
+        return read.changed(
+            name=document.get("name") or key,
+            description=document.get("description") or "",
+            tags=tuple(document.get("tags") or ()),
+        )
+    except ValidationError as error:
+        raise Rejected(first_problem(error, f"segment {key}")) from None
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise Rejected(f"segment {key}: cannot be read: {type(error).__name__} {error}") from None
