@@ -4,11 +4,13 @@ import secrets
 import time
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError
 
@@ -30,7 +32,7 @@ def database_url(given: str) -> URL:
     hint = "give the path of an SQLite file, or postgresql://USER:PASSWORD@HOST/DATABASE"
     try:
         url = make_url(given)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # the second is for a port that is no number
         raise FlagsError("the database URL cannot be read", hint=hint) from None
     backend = url.get_backend_name()
     if backend == "postgresql":
@@ -46,8 +48,13 @@ def open_database(url: URL, origin: Mapping[str, str]) -> Engine:
     `origin` has the `project` and `environment` of flags that were written before flags had any.
     """
     shown = url.database if is_sqlite(url) else url.render_as_string(hide_password=True)
+    in_memory = url.database in (None, "", ":memory:")
+    file = Path(str(url.database)) if is_sqlite(url) and not in_memory else None
+    if file is not None:
+        with suppress(OSError):  # SQLite says what is wrong
+            file.touch(mode=0o600)
+    engine = _sqlite(url) if is_sqlite(url) else create_engine(url, pool_pre_ping=True)
     try:
-        engine = _sqlite(url) if is_sqlite(url) else create_engine(url, pool_pre_ping=True)
         with engine.begin() as db:
             if is_sqlite(url):
                 damage = db.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
@@ -58,13 +65,23 @@ def open_database(url: URL, origin: Mapping[str, str]) -> Engine:
             else:
                 db.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
             _upgrade(db, origin)
+    except FlagsError:
+        engine.dispose()
+        raise
+    except CommandError as error:
+        engine.dispose()
+        raise FlagsError(
+            f"{shown}: cannot use the flag database: {error}",
+            hint="a newer version made it: use that one, or another database",
+        ) from None
     except DatabaseError as error:
+        engine.dispose()
         hint = _RESCUE if is_sqlite(url) else "check the address, the user and its rights"
         raise FlagsError(
             f"{shown}: cannot use the flag database: {error.orig}", hint=hint
         ) from None
-    if is_sqlite(url) and url.database not in (None, "", ":memory:"):
-        Path(str(url.database)).chmod(0o600)
+    if file is not None:
+        _make_private(file)
     return engine
 
 
@@ -93,6 +110,13 @@ def _sqlite(url: URL) -> Engine:
             connection.execute(f"PRAGMA {pragma}")
 
     return engine
+
+
+def _make_private(path: Path) -> None:
+    """The file, and what SQLite keeps beside it, which has the same content."""
+    for file in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
+        if file.is_file():
+            file.chmod(0o600)
 
 
 def _upgrade(db: Connection, origin: Mapping[str, str]) -> None:
