@@ -1,7 +1,8 @@
 """What a change did, as a person reads it: subjects, the lines that went, those that came. Pure."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any
@@ -24,11 +25,15 @@ class Difference:
 
 def of_documents(kind: str, before: str | None, after: str | None) -> list[Difference]:
     """Between two documents of the audit log; None is nothing."""
+    if kind == "flag" and before is not None and after is not None:
+        with suppress(ValidationError):  # of a model that is older or newer than this one
+            return of_flags(Flag.model_validate_json(before), Flag.model_validate_json(after))
     return between(_facts(kind, before), _facts(kind, after))
 
 
 def of_flags(before: Flag, after: Flag) -> list[Difference]:
-    return between(flag_facts(before), flag_facts(after))
+    environments = {*before.environments, *after.environments}
+    return between(flag_facts(before, environments), flag_facts(after, environments))
 
 
 def between(before: Mapping[str, list[str]], after: Mapping[str, list[str]]) -> list[Difference]:
@@ -50,17 +55,17 @@ def between(before: Mapping[str, list[str]], after: Mapping[str, list[str]]) -> 
 def _facts(kind: str, document: str | None) -> Facts:
     if document is None:
         return {}
-    try:
+    with suppress(ValidationError):
         if kind == "flag":
-            return flag_facts(Flag.model_validate_json(document))
+            flag = Flag.model_validate_json(document)
+            return flag_facts(flag, flag.environments)
         if kind == "segment":
             return segment_facts(Segment.model_validate_json(document))
-    except ValidationError:
-        pass  # of a model that is older or newer than this one
     return {path: [value] for path, value in _flat("", json.loads(document))}
 
 
-def flag_facts(flag: Flag) -> Facts:
+def flag_facts(flag: Flag, environments: Iterable[str]) -> Facts:
+    """Of what all share, and of these environments, also where nobody has touched them yet."""
     facts: Facts = {
         "name": [flag.name],
         "description": _optional(flag.description),
@@ -84,8 +89,8 @@ def flag_facts(flag: Flag) -> Facts:
             f"off serves {words.variation(flag, flag.defaults.off_variation)}",
         ],
     }
-    for key in sorted(flag.environments):
-        for subject, lines in _config_facts(flag, flag.environments[key]):
+    for key in sorted(environments):
+        for subject, lines in _config_facts(flag, flag.config(key)):
             facts[f"{key}: {subject}"] = lines
     return facts
 

@@ -1,9 +1,9 @@
 """Sign-in with an API token, sessions, CSRF tokens, and the Host check.
 
 The cookie carries a session's secret, whose hash the store has: after sign-out, or when the token
-is revoked, a copied cookie is worth nothing. A page on another site must not be able to change a flag
-through a signed-in browser: the cookie is SameSite=Strict, every form carries a token, and unknown
-Host headers are refused (DNS rebinding).
+is revoked, a copied cookie is worth nothing. A page on another site must not be able to change a
+flag through a signed-in browser: the cookie is SameSite=Strict, every form carries a token, and
+unknown Host headers are refused (DNS rebinding).
 """
 
 import hmac

@@ -1,6 +1,7 @@
 """Flags in words and colours: what pages call things. Pure."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -78,6 +79,11 @@ def clause(one: Clause, limit: int = 5) -> str:
 
 def clauses(all_of: Iterable[Clause]) -> str:
     return " and ".join(map(clause, all_of))
+
+
+def without(title: str, key: str) -> str:
+    """What an audit entry says, where its flag is clear."""
+    return re.sub(rf"(?: (?:of|to|from))? {re.escape(key)}(?![\w.-])", "", title)
 
 
 def about(count: int) -> str:

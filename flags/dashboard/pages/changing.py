@@ -70,7 +70,7 @@ def change_flag(
         before, after = site.store.flags.preview(project(), key, instructions, here.key)
         if after != before:
             if asks(form, reason):
-                return _confirmation(site, before, after, instructions, checked)
+                return _confirmation(site, before, after, checked)
             site.store.flags.patch(
                 project(),
                 key,
@@ -108,7 +108,6 @@ def confirmation(
     before: Flag,
     after: Flag,
     *,
-    what: str,
     carried: Mapping[str, list[str]],
     cancel: str,
 ) -> str:
@@ -116,7 +115,6 @@ def confirmation(
     return render_template(
         "confirm.html",
         flag=before,
-        what=what,
         preview=preview(site, before, after),
         differences=diff.of_flags(before, after),
         carried=[(name, value) for name, values in carried.items() for value in values],
@@ -133,9 +131,7 @@ def asks(form: Form, reason: str) -> bool:
     return "confirmed" not in form and ("preview" in form or here.confirm_changes)
 
 
-def _confirmation(
-    site: Site, before: Flag, after: Flag, instructions: Changes, checked: bool
-) -> str:
+def _confirmation(site: Site, before: Flag, after: Flag, checked: bool) -> str:
     carried = {k: v for k, v in request.form.lists() if k not in _NOT_CARRIED}
     carried["confirmed"] = ["1"]
     if checked:
@@ -144,7 +140,6 @@ def _confirmation(
         site,
         before,
         after,
-        what=audit.title(before.key, instructions),
         carried=carried,
         cancel=local_page(request.form.get("back", "/")),
     )

@@ -110,7 +110,6 @@ def add(ui: Blueprint, site: Site) -> None:
             site,
             now,
             reverted_flag(now, before=before, after=after),
-            what=f"undid “{found.title}”",
             carried={"confirmed": ["1"]},
             cancel=url_for(".entry", entry_id=found.id),
         )

@@ -36,6 +36,7 @@ function slide(box) {
     const total = now.reduce((a, b) => a + b, 0);
     output.textContent = total / 1000;
     output.parentElement.classList.toggle("wrong", total !== 100000);
+    ranges.forEach((field, i) => { field.style.setProperty("--fill", `${now[i] / 1000}%`); });
     let x = 0;
     bar.replaceChildren(...now.map((w, i) => {
       const part = document.createElementNS("http://www.w3.org/2000/svg", "rect");
