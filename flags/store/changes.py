@@ -29,8 +29,14 @@ class Change:
 
 
 def since(db: Connection, sequence: int) -> list[Change]:
-    """What changed after `sequence`, in order of commits; everything for -1."""
-    return sorted(_rows(db, sequence), key=lambda change: change.sequence)
+    """What changed after `sequence`, in order of commits; everything for -1.
+
+    Environments come first: the newest state of one may be younger than what is in it.
+    """
+    return sorted(
+        _rows(db, sequence),
+        key=lambda change: (not isinstance(change.item, Environment), change.sequence),
+    )
 
 
 def _rows(db: Connection, sequence: int) -> Iterator[Change]:

@@ -59,9 +59,11 @@ class Core:
         """
         with self._writing:
             with self.reading() as db:
-                self._told = int(db.scalar(select(REVISION.c.sequence)) or 0)
+                now = int(db.scalar(select(REVISION.c.sequence)) or 0)
                 for change in changes.since(db, -1):
                     listener(change)
+            if not self._listeners:  # the others may not have heard of all of it
+                self._told = now
             self._listeners.append(listener)
 
     @contextmanager
@@ -89,9 +91,8 @@ class Core:
                     )
             # Another replica may have committed before us what nobody has told of here yet.
             gap = bool(self._listeners) and write.sequence > self._told + 1
-            for change in self._since(self._told) if gap else write.changes:
-                self._tell(change)
-            self._told = write.sequence
+            self._tell(self._since(self._told) if gap else write.changes)
+            self._told = max(self._told, write.sequence)
 
     @contextmanager
     def unnumbered(self) -> Iterator[Connection]:
@@ -102,17 +103,17 @@ class Core:
     def catch_up(self) -> None:
         """Tell listeners what other replicas have changed."""
         with self._writing:
-            for change in self._since(self._told):
-                self._tell(change)
-                self._told = change.sequence
+            self._tell(self._since(self._told))
 
     def _since(self, sequence: int) -> list[Change]:
         with self.reading() as db:
             return changes.since(db, sequence)
 
-    def _tell(self, change: Change) -> None:
-        for listener in self._listeners:
-            listener(change)
+    def _tell(self, heard: list[Change]) -> None:
+        for change in heard:
+            for listener in self._listeners:
+                listener(change)
+        self._told = max([self._told, *(change.sequence for change in heard)])
 
 
 @contextmanager
