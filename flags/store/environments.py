@@ -1,15 +1,16 @@
 """Projects and environments in the database."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select, update
 
 from flags.errors import Conflict, NotFound, Rejected
 from flags.model import Actor, Environment, Flag, Project
 from flags.store import audit
 from flags.store.changes import Change, Deleted
 from flags.store.core import Core, Write
-from flags.store.schema import ENVIRONMENTS, FLAGS, PROJECTS
+from flags.store.schema import ENVIRONMENTS, FLAGS, PROJECTS, SCHEDULED, SEGMENTS
 from flags.store.upsert import upsert
 
 
@@ -105,13 +106,20 @@ class Environments:
                 flag = row.document and Flag.model_validate_json(row.document)
                 if flag and key in flag.environments:
                     left = {k: c for k, c in flag.environments.items() if k != key}
-                    document = flag.changed(environments=left).model_dump_json()
-                    upsert(
-                        write.db,
-                        FLAGS,
-                        {"project": project, "key": row.key},
-                        {"sequence": row.sequence, "version": row.version, "document": document},
-                    )
+                    flag = flag.changed(environments=left)
+                    self._save_flag(write, project, flag)
+            # A new environment of this key begins without any.
+            of_it = (SEGMENTS.c.project == project) & (SEGMENTS.c.environment == key)
+            write.db.execute(
+                update(SEGMENTS)
+                .where(of_it, SEGMENTS.c.document.is_not(None))
+                .values(document=None, version=SEGMENTS.c.version + 1, sequence=write.sequence)
+            )
+            write.db.execute(
+                delete(SCHEDULED).where(
+                    SCHEDULED.c.project == project, SCHEDULED.c.environment == key
+                )
+            )
             at = {"project": project, "key": key}
             upsert(write.db, ENVIRONMENTS, at, {"sequence": write.sequence, "document": None})
             gone = Deleted(kind="environment", key=key, version=0)
@@ -122,14 +130,15 @@ class Environments:
 
     def ensure(self, project: Project, environment: Environment, actor: Actor) -> None:
         """Make what is missing; the environment's keys are always those given."""
-        if project.key not in {p.key for p in self.projects()}:
-            self.create_project(project, [environment], actor)
-            return
-        with self._core.reading() as db:
-            known = self._known(db, project.key, environment.key)
-        if known is None:
-            self.create(environment, actor)
-            return
+        with suppress(Conflict):  # another replica that starts now may be first
+            if project.key not in {p.key for p in self.projects()}:
+                self.create_project(project, [environment], actor)
+                return
+        with suppress(Conflict):
+            if environment.key not in {e.key for e in self.of(project.key)}:
+                self.create(environment, actor)
+                return
+        known = self.get(project.key, environment.key)
         keys = {n: getattr(environment, n) for n in ("sdk_key", "mobile_key", "client_side_id")}
         if (changed := known.changed(**keys)) != known:
             self.save(changed, actor)
@@ -169,6 +178,22 @@ class Environments:
                 environment=environment.key,
                 item=environment,
             )
+        )
+
+    @staticmethod
+    def _save_flag(write: Write, project: str, flag: Flag) -> None:
+        upsert(
+            write.db,
+            FLAGS,
+            {"project": project, "key": flag.key},
+            {
+                "sequence": write.sequence,
+                "version": flag.version,
+                "document": flag.model_dump_json(),
+            },
+        )
+        write.changes.append(
+            Change(sequence=write.sequence, project=project, environment=None, item=flag)
         )
 
     @staticmethod
