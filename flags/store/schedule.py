@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
-from flags.errors import NotFound, Rejected
+from flags.errors import NotFound, Rejected, Unavailable
 from flags.model import Actor, Scheduled
 from flags.store.core import Core
 from flags.store.database import new_id, now_ms
@@ -95,7 +95,11 @@ class Schedule:
         """
         try:
             with self._core.writing() as write:
-                taken = write.db.execute(delete(SCHEDULED).where(SCHEDULED.c.id == scheduled.id))
+                taken = write.db.execute(
+                    delete(SCHEDULED).where(
+                        SCHEDULED.c.id == scheduled.id, SCHEDULED.c.problem.is_(None)
+                    )
+                )
                 if taken.rowcount != 1:
                     return False
                 self._flags.patch_in(
@@ -107,6 +111,8 @@ class Schedule:
                     environment=scheduled.environment,
                     comment=scheduled.comment or "scheduled change",
                 )
+        except Unavailable:
+            raise  # it waits until the database is there again
         except Rejected as error:
             with self._core.unnumbered() as db:
                 problem = update(SCHEDULED).where(SCHEDULED.c.id == scheduled.id)
