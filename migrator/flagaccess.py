@@ -105,7 +105,8 @@ def target(
             name="LaunchDarkly",
             token_from=f"${ACCESS_TOKEN}",
             token_hint=_RENEW,
-            away_hint="rollouts wait until it answers; traffic flows on as it is",
+            away_hint="look at spec.flags.api and the network; what runs already runs on with the "
+            "flags that it knows",
         )
     tokens = secrets.flags_tokens
     if who not in tokens:

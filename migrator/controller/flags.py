@@ -22,7 +22,7 @@ async def ensure_flags(client: FlagClient, plan: Migration) -> dict[str, Flag]:
     Those that exist keep what they say. Raises InvalidInput if one of them cannot serve: archived,
     or with other variations.
     """
-    flags = await client.list_flags()
+    flags = await client.list_flags(flag_keys(plan))
     services = {
         name for capability in plan.spec.capabilities.values() for name in needed(capability)
     }
@@ -84,6 +84,13 @@ def _usable(flag: Flag, values: tuple[bool | str, ...]) -> Flag:
 
 def _has(found: list[Any], value: bool | str) -> bool:
     return any(type(each) is type(value) and each == value for each in found)
+
+
+def flag_keys(plan: Migration) -> tuple[str, ...]:
+    """The keys of all flags of the plan."""
+    capabilities = plan.spec.capabilities
+    services = dict.fromkeys(name for each in capabilities.values() for name in needed(each))
+    return (*capabilities, *map(service_flag, services))
 
 
 def needed(capability: Capability) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from typing import Final
 from migrator.analysis.sample import NOTHING
 from migrator.analysis.verdict import Outcome, confirm, judge
 from migrator.analysis.watch import Watch
-from migrator.controller.flags import ensure_flags, needed
+from migrator.controller.flags import ensure_flags, flag_keys, needed
 from migrator.controller.observe import ProxyStats, World, lags, look, newest_foreign, switched_off
 from migrator.controller.store import EventLog
 from migrator.errors import InvalidInput, MigratorError, Unavailable
@@ -68,6 +68,7 @@ class Controller:
         self._window_of: dict[str, int] = {}
         self._schedules = schedules
         self._flags = flags
+        self._flag_keys = flag_keys(plan)
         self._proxy = proxy
         self._clock = clock
         self._ensured = False
@@ -121,7 +122,7 @@ class Controller:
                 for name, flag in (await ensure_flags(self._flags, self.plan)).items():
                     self._made_anew(name, flag)
                 self._ensured = True
-            self.world = await look(self._proxy, self._flags)
+            self.world = await look(self._proxy, self._flags, self._flag_keys)
             changes = await self._changes(self.world)
         except MigratorError as error:
             if not self.world.problems:

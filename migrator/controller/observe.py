@@ -5,7 +5,7 @@ A thin shell around HTTP; what does not answer becomes None, and the loop says s
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -62,9 +62,11 @@ class World:
     problems: tuple[str, ...]
 
 
-async def look(proxy: ProxyStats, flags: FlagClient) -> World:
-    """Read both at the same time."""
-    stats, listed = await asyncio.gather(proxy.read(), flags.list_flags(), return_exceptions=True)
+async def look(proxy: ProxyStats, flags: FlagClient, keys: Collection[str]) -> World:
+    """Read both at the same time; `keys`: of the flags that matter."""
+    stats, listed = await asyncio.gather(
+        proxy.read(), flags.list_flags(keys), return_exceptions=True
+    )
     problems: list[str] = []
     for answer in (stats, listed):
         if isinstance(answer, Unavailable):

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, Self, TypeVar
 
 import httpx
@@ -37,7 +37,7 @@ from migrator.flagclient.target import Target
 
 SEMANTIC_PATCH: Final = "application/json; domain-model=launchdarkly.semanticpatch"
 _PAGE: Final = 100
-_MAX_PAGES: Final = 50
+_LOOK: Final = "look at flags"
 _SHORT: Final = 0.5
 """Seconds; rather waited than answered with an older list."""
 _LONGEST_REFUSAL: Final = 120.0
@@ -64,6 +64,8 @@ class FlagClient:
         self._target = target
         self._via = via
         self._policy = policy
+        self._many = False
+        """Whether the project has so many flags that they are looked at one by one."""
         self._listed: dict[str, Flag] = {}
         self._listed_at = 0.0
         self._list_again = 0.0
@@ -86,37 +88,53 @@ class FlagClient:
     async def __aexit__(self, *_: object) -> None:
         await self._http.aclose()
 
-    async def list_flags(self) -> dict[str, Flag]:
-        """Every flag by its key.
+    async def list_flags(self, keys: Collection[str] | None = None) -> dict[str, Flag]:
+        """Flags by key: every one, or at least those of `keys` that exist; always the same `keys`.
 
         While the server asks for fewer questions it is the list of before, with our own changes.
         """
         now = time.monotonic()
         usable = self._listed_at > 0 and now - self._listed_at < _STALE
-        refused_until = self._not_before.get("GET flags", 0.0)
+        refused_until = self._not_before.get(_LOOK, 0.0)
         if usable and (now < self._list_again or refused_until - now > _SHORT):
             return dict(self._listed)
-        longest = _SHORT if usable else None
-        found: dict[str, Flag] = {}
-        for page in range(_MAX_PAGES):
-            query = f"env={self._target.environment}&summary=0"
-            query += f"&limit={_PAGE}&offset={page * _PAGE}"
-            path = f"/api/v2/flags/{self._target.project}?{query}"
-            try:
-                answer = await self._ask("GET", path, route="GET flags", longest=longest)
-            except Unavailable:
-                if usable and self._not_before.get("GET flags", 0.0) > time.monotonic():
-                    return dict(self._listed)
-                raise
-            items = [self._mine(flag) for flag in self._parse(FlagList, answer).items]
-            new = {flag.key: flag for flag in items if flag.key not in found}
-            found.update(new)
-            pause = poll_pause(answer.headers, time.time()) * (page + 1)
-            self._list_again = time.monotonic() + pause if pause > _SHORT else 0.0
-            if len(items) < _PAGE or not new:
-                break
+        try:
+            found, answers = await self._look(keys, _SHORT if usable else None)
+        except Unavailable:
+            if usable and self._not_before.get(_LOOK, 0.0) > time.monotonic():
+                return dict(self._listed)
+            raise
+        pause = poll_pause(answers[-1].headers, time.time()) * len(answers)
+        self._list_again = time.monotonic() + pause if pause > _SHORT else 0.0
         self._listed, self._listed_at = found, time.monotonic()
         return dict(found)
+
+    async def _look(
+        self, keys: Collection[str] | None, longest: float | None
+    ) -> tuple[dict[str, Flag], list[httpx.Response]]:
+        """Page by page; key by key where that is fewer requests, in a project of many flags."""
+        found: dict[str, Flag] = {}
+        answers: list[httpx.Response] = []
+        while not self._many:
+            query = f"env={self._target.environment}&summary=0"
+            query += f"&limit={_PAGE}&offset={len(answers) * _PAGE}"
+            path = f"/api/v2/flags/{self._target.project}?{query}"
+            answers.append(await self._ask("GET", path, route=_LOOK, longest=longest))
+            page = self._parse(FlagList, answers[-1])
+            before = len(found)
+            found.update({flag.key: self._mine(flag) for flag in page.items})
+            if len(page.items) < _PAGE or len(found) == before:
+                return found, answers
+            self._many = bool(keys) and page.totalCount > _PAGE * len(keys or ())
+        for key in keys or ():
+            path = f"/api/v2/flags/{self._target.project}/{key}?env={self._target.environment}"
+            answer = await self._ask(
+                "GET", path, route=_LOOK, flag=key, accepted=(404,), longest=longest
+            )
+            answers.append(answer)
+            if answer.is_success:
+                found[key] = self._flag(answer)
+        return found, answers
 
     async def get(self, key: str) -> Flag:
         """One flag. Raises FlagNotFound."""

@@ -135,6 +135,7 @@ class AuditEntry(Answer):
 
 class FlagList(Answer):
     items: tuple[Flag, ...]
+    totalCount: int = 0
 
 
 class AuditLog(Answer):

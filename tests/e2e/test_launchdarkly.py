@@ -47,6 +47,17 @@ def plan_of(folder: Path, there: Account, capability: str, **flags: str) -> Path
     return tiny_plan(folder, change)
 
 
+def up(plan: Path, state: Path, given: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """A `migrator up` that is expected to end by itself."""
+    return subprocess.run(
+        [*MIGRATOR, "up", str(plan), "--state", str(state)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=given,
+    )
+
+
 def flag(there: Account, key: str) -> dict[str, Any]:
     """As the flag server behind the stand-in has it."""
     answer = httpx.get(
@@ -88,6 +99,11 @@ def test_up_promote_kill_and_restore(tmp_path: Path, launchdarkly: Account) -> N
         running.cli("restore", "publishing")
         wait_for(lambda: stage(running) == "live", "everybody back at the service")
 
+        running.environment = variables(LAUNCHDARKLY_ACCESS_TOKEN=None)
+        assert running.status()["migration"] == "tiny", "looking needs no variable"
+        refused = running.cli("kill", "publishing", code=2).stderr
+        assert "$LAUNCHDARKLY_ACCESS_TOKEN is not set" in refused
+        running.environment = variables()
         running.cli("kill", "service/articles")
         wait_for(lambda: stage(running) == "off", "the service's switch-off to be seen")
         check_processes(running)
@@ -168,18 +184,21 @@ def test_what_is_wrong_is_said_before_anything_starts(
 ) -> None:
     plan = plan_of(tmp_path, launchdarkly, "unmade", **flags)
     given = variables(**environment)
-    done = subprocess.run(
-        [*MIGRATOR, "up", str(plan), "--state", str(tmp_path / "state")],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env=given,
-    )
+    done = up(plan, tmp_path / "state", given)
     assert done.returncode == 2, done.stdout + done.stderr
     assert all(word in done.stderr for word in (*words, "hint:")), done.stderr
     assert "Traceback" not in done.stderr
     for secret in (given.get(name) for name in VARIABLES):
         assert secret is None or secret not in done.stdout + done.stderr
+    assert not (tmp_path / "state" / "processes.json").exists()
+
+
+def test_a_first_start_needs_launchdarkly(tmp_path: Path, launchdarkly: Account) -> None:
+    plan = plan_of(tmp_path, launchdarkly, "unmade", api="http://127.0.0.1:1")
+    done = up(plan, tmp_path / "state", variables())
+    assert done.returncode == 1
+    assert "LaunchDarkly at http://127.0.0.1:1 does not answer" in done.stderr
+    assert "hint: look at spec.flags.api" in done.stderr
     assert not (tmp_path / "state" / "processes.json").exists()
 
 

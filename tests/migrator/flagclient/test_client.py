@@ -85,6 +85,21 @@ def test_all_pages_are_read(there: Begin) -> None:
     play(there, act)
 
 
+def test_a_few_flags_of_many_are_read_one_by_one(there: Begin) -> None:
+    async def act(world: "There", client: FlagClient) -> None:
+        for number in range(101):
+            await client.create({"key": f"flag-{number:03}", "name": "one of many"})
+        wanted = ("flag-007",)
+        await client.list_flags(wanted)
+        world.stand_in.asked.clear()
+        assert (await client.list_flags(wanted)).keys() == {"flag-007"}
+        assert world.stand_in.asked == [("GET", "/api/v2/flags/cms/flag-007", 200)]
+        async with world.client() as other:
+            assert "missing" not in await other.list_flags(("missing",))
+
+    play(there, act)
+
+
 @pytest.mark.parametrize(
     ("refusals", "requests"),
     [
