@@ -9,6 +9,7 @@ references and names in them that begin with an escape, bucketing by `kind`, var
 exist, a first share or a segment's share of 0, cycles that several ways lead to.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -90,7 +91,7 @@ _PATTERNS: Final = (
     "^ann@", "@example[.]com$", "b", "a{2,3}", "(ann|bob)@", "[", "(", "", "[A-Z]+", "n+@e", 7,
 )  # fmt: skip
 _MAILS: Final = ("ann@example.com", "bob@example.org", "aab", "AAB", "", 7)
-_BOOLEANS: Final = (True, False, 0, 1, "true", "")
+_BOOLEANS: Final = (True, False, 0, 1, "true")
 
 _TOPICS: Final = (
     Topic("plan", _TEXTS, ("in", "startsWith", "endsWith", "contains", "matches")),
@@ -211,6 +212,8 @@ class _Maker:
         self._draw = draw
         self._portable = portable
         self._topics = _TOPICS if portable else (*_TOPICS, *_ODD_TOPICS)
+        self._sought: defaultdict[str, list[Any]] = defaultdict(list)
+        """What clauses look for, by attribute: contexts often have it."""
         self._flag_cycles = self._chance(20)
         """Portable worlds with them have one prerequisite for each flag."""
 
@@ -341,6 +344,8 @@ class _Maker:
         topic = self._topic()
         op = self._one(_OPS) if self._odd(10) else self._one(topic.ops)
         values = self._some(lambda: self._wanted(topic), 0 if self._chance(5) else 1, 3)
+        if not topic.wanted:
+            self._sought[topic.reference] += values
         return Clause(
             id="",
             context_kind="user" if self._chance(70) else self._one(KINDS),
@@ -424,6 +429,9 @@ class _Maker:
         return made
 
     def _value(self, topic: Topic) -> Any:
+        sought = self._sought[topic.reference]
+        if sought and self._chance(40):
+            return self._one(sought)
         if self._odd(4):
             return self._one(_ODD_JSON)
         if self._odd(3):
