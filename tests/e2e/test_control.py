@@ -101,8 +101,9 @@ def by_dashboard(running: Running, on: bool) -> None:
         page = browser.get("/login", params={"token": running.token()}).raise_for_status()
         csrf = re.search(r'name="csrf" value="([^"]+)"', page.text)
         assert csrf is not None
-        form = {"csrf": csrf[1], "back": "index"}
-        browser.post(f"/flags/search/{'on' if on else 'off'}", data=form).raise_for_status()
+        form = {"csrf": csrf[1], "to": "on" if on else "off"}
+        path = "/p/cms/production/flags/search/change/switch"
+        browser.post(path, data=form).raise_for_status()
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ def test_up_promote_kill_and_restore(tmp_path: Path, launchdarkly: Account) -> N
     try:
         wait_for(lambda: running.has("all_ready"), "everything to be ready")
         made = flag(launchdarkly, "publishing")
-        assert (made["kind"], made["purpose"]) == ("multivariate", ""), "no migration flags there"
+        assert (made["kind"], made["_purpose"]) == ("multivariate", ""), "no migration flags there"
         stages = ["off", "dualwrite", "shadow", "live", "rampdown", "complete"]
         assert [variation["value"] for variation in made["variations"]] == stages
 
