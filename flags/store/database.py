@@ -62,6 +62,8 @@ def open_database(url: URL, origin: Mapping[str, str]) -> Engine:
                     raise FlagsError(
                         f"{shown}: the flag database is corrupt: {damage}", hint=_RESCUE
                     )
+                # Python's driver would begin only before the first INSERT, after tables are gone.
+                db.exec_driver_sql("BEGIN IMMEDIATE")
             else:
                 db.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
             _upgrade(db, origin)
