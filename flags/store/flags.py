@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from pydantic import ValidationError
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, delete, func, select
 
 from flags.changes import patch
 from flags.changes.base import World
@@ -19,7 +19,7 @@ from flags.store.changes import Change, Deleted
 from flags.store.core import Core, Write
 from flags.store.database import new_id, now_ms
 from flags.store.environments import Environments, require_comment
-from flags.store.schema import FLAGS
+from flags.store.schema import FLAGS, SCHEDULED
 from flags.store.segments import find_segment
 from flags.store.upsert import upsert
 
@@ -260,6 +260,8 @@ class Flags:
             require_comment(environments.values(), comment)
             version = 1 + max([flag.version, *(flag.config(e).version for e in environments)])
             _store(write, project, key, version, None)
+            of_it = (SCHEDULED.c.project == project) & (SCHEDULED.c.flag == key)
+            write.db.execute(delete(SCHEDULED).where(of_it))
             tombstone = Deleted(kind="flag", key=key, version=version)
             write.changes.append(
                 Change(sequence=write.sequence, project=project, environment=None, item=tombstone)
