@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final, NoReturn
 
-from bench.flags import fanout, growth, start, toggle
+from bench.flags import agreement, fanout, growth, start, toggle
 from bench.flags.errors import BenchError
 from bench.flags.part import Part
 from bench.machine import this_machine
@@ -22,6 +22,7 @@ PARTS: Final = (
     Part(name="fanout", measure=fanout.measure),
     Part(name="growth", measure=growth.measure),
     Part(name="start", measure=start.measure),
+    Part(name="agreement", measure=agreement.measure),
 )
 
 

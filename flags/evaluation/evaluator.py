@@ -99,13 +99,7 @@ class Evaluation:
         return self._given[key]
 
     def _target(self, targets: tuple[Target, ...]) -> int | None:
-        """Of several targets with one variation for users, SDKs look at the first only."""
-        users_seen: set[int] = set()
         for target in targets:
-            if target.context_kind == "user":
-                if target.variation in users_seen:
-                    continue
-                users_seen.add(target.variation)
             if self._context.key(target.context_kind) in target.values:
                 return target.variation
         return None

@@ -11,9 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final, TypeGuard
 
+import regex
+
 from flags.evaluation import dates, semver
 
 Operator = Callable[[Any, Any], bool]
+LONGEST_SEARCH: Final = 0.05
+"""Seconds: some patterns would search some texts for years, and everybody else waits."""
 
 _CACHED: Final = 1024
 
@@ -72,7 +76,10 @@ def _matches(have: Any, want: Any) -> bool:
     if not isinstance(have, str) or not isinstance(want, str):
         return False
     pattern = _wanted_pattern(want)
-    return pattern is not None and pattern.search(have) is not None
+    try:
+        return pattern is not None and pattern.search(have, timeout=LONGEST_SEARCH) is not None
+    except TimeoutError:
+        return False
 
 
 def _moment(value: Any) -> float | None:
@@ -92,9 +99,11 @@ def _wanted_version(text: str) -> semver.Version | None:
 
 
 @lru_cache(maxsize=_CACHED)
-def _wanted_pattern(text: str) -> re.Pattern[str] | None:
+def _wanted_pattern(text: str) -> regex.Pattern[str] | None:
+    """What `re` knows, as SDKs do; searched by `regex`, which can be stopped."""
     try:
-        return re.compile(text)
+        re.compile(text)
+        return regex.compile(text, regex.VERSION0)
     except Exception:  # a pattern can go wrong in many ways; in each it matches nothing
         return None
 

@@ -1,6 +1,7 @@
 """Types that every part of the model shares: bounded texts, keys and JSON values."""
 
 import json
+import math
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
@@ -10,9 +11,17 @@ FULL_WEIGHT: Final = 100_000
 
 
 def portable(value: Any) -> Any:
-    """Infinities and lone surrogates are no JSON: they would break every SDK's stream."""
-    json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+    """Infinities, lone surrogates and the like are no JSON: they would break every SDK's stream."""
+    text = json.dumps(value, allow_nan=False, ensure_ascii=False)
+    text.encode()
+    json.loads(text, parse_int=_finite)
     return value
+
+
+def _finite(digits: str) -> float:
+    if math.isinf(number := float(digits)):
+        raise ValueError("a number is larger than any that SDKs can read")
+    return number
 
 
 Json = Annotated[JsonValue, AfterValidator(portable)]

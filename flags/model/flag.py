@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Annotated, Final, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from flags.model.base import ContextKeys, ContextKind, Json, Key, Model, Tags, Text
 from flags.model.serve import Clauses, Serve
@@ -69,6 +69,21 @@ class Config(Model):
     sampling_ratio: Annotated[int, Field(ge=0)] = 1
     """One in this many events is sent."""
     exclude_from_summaries: bool = False
+
+    @field_validator("targets")
+    @classmethod
+    def _merged(cls, targets: tuple[Target, ...]) -> tuple[Target, ...]:
+        """One for each context kind and variation: of several, SDKs read the first only."""
+        values: dict[tuple[str, int], dict[str, None]] = {}
+        for target in targets:
+            known = values.setdefault((target.context_kind, target.variation), {})
+            known.update(dict.fromkeys(target.values))
+        if len(values) == len(targets):
+            return targets
+        return tuple(
+            Target(context_kind=kind, variation=variation, values=tuple(keys))
+            for (kind, variation), keys in values.items()
+        )
 
 
 class Defaults(Model):

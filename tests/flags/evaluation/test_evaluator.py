@@ -73,9 +73,9 @@ def target(variation: int, *values: str, kind: str = "user") -> dict[str, Any]:
         ),
         pytest.param(
             a_flag(targets=[target(2, "x"), target(2, "user-42")]),
-            "b",
-            FALLTHROUGH,
-            id="second-target-of-a-variation-for-users",
+            "c",
+            TARGET,
+            id="targets-of-a-variation-are-one",
         ),
         pytest.param(
             a_flag(targets=[target(0, "user-42")], rules=[a_rule(ALWAYS)]),
