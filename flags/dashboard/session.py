@@ -49,7 +49,7 @@ def install(app: Flask, store: Store, host: str) -> None:
         if token is None:
             return _sign_in_page(request.full_path.rstrip("?"), 401)
         g.token = token
-        if request.method != "GET" and not hmac.compare_digest(
+        if request.method not in {"GET", "HEAD"} and not hmac.compare_digest(
             request.form.get("csrf", "").encode(), csrf().encode()
         ):
             abort(403, "The form is too old, or came from elsewhere. Load the page again.")

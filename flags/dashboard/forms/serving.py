@@ -59,8 +59,9 @@ class ServeDraft:
 
     def _weights(self, flag: Flag) -> dict[str, int]:
         weights: dict[str, int] = {}
-        for variation, share in zip(flag.variations, self.shares, strict=True):
-            weight = int(Decimal(share) * 1000) if _PERCENT.fullmatch(share or "0") else -1
+        for variation, typed in zip(flag.variations, self.shares, strict=False):
+            share = typed or "0"
+            weight = int(Decimal(share) * 1000) if _PERCENT.fullmatch(share) else -1
             if not 0 <= weight <= FULL_WEIGHT:
                 raise Rejected(
                     f"{variation.value}: expected 0 to 100 with up to 3 decimals, "

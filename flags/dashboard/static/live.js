@@ -38,12 +38,12 @@ function replace(part, fresh) {
 let running = null;
 let again = false;
 async function refresh() {
-  if (running) { again = true; return running; }
-  running = fetchAndReplace().catch(() => {}).finally(() => {
-    running = null;
-    if (again) { again = false; refresh(); }
-  });
-  return running;
+  if (running) { again = true; return; }
+  // The first change is shown at once; of many in a row, some are shown together.
+  running = fetchAndReplace().catch(() => {}).then(() => new Promise((done) => setTimeout(done, 200)));
+  await running;
+  running = null;
+  if (again) { again = false; refresh(); }
 }
 
 async function fetchAndReplace() {
