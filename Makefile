@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+SYSTEM := $(VENV)/.system
 PLAN := samples/cms-app/migration.yaml
 
 .PHONY: help demo up load down test lint types unit bench-flags lock clean
@@ -14,6 +15,10 @@ $(READY): pyproject.toml constraints.txt
 	@echo "Setting up $(VENV); the first time takes about a minute"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[sample,dev]'
+	@touch $@
+
+$(SYSTEM): $(READY) tests/support/system_packages.sh
+	@tests/support/system_packages.sh
 	@touch $@
 
 demo: $(READY) ## Move the whole sample to services under load, break one service, see it switched off
@@ -38,10 +43,10 @@ lint: $(READY)
 types: $(READY)
 	@$(BIN)/mypy
 
-unit: $(READY)
+unit: $(SYSTEM)
 	@$(BIN)/pytest -n 2 --dist loadgroup
 
-bench-flags: $(READY) ## Measure the flag server; takes about four minutes
+bench-flags: $(READY) ## Measure the flag server; takes about six minutes
 	@$(BIN)/python -m bench.flags $(PARTS)
 
 lock: ## Renew constraints.txt from pyproject.toml's newest allowed versions
