@@ -131,9 +131,7 @@ class NewClause(BaseModel):
 
     def build(self, world: World) -> Clause:
         if self.op == "segmentMatch":
-            for key in self.values:
-                if not isinstance(key, str) or world.segment(key) is None:
-                    raise ValueError(f"segment {key!r} does not exist")
+            require_segments(self.values, world)
         elif not self.attribute:
             raise ValueError("attribute: expected the name of a context attribute")
         return Clause(
@@ -144,6 +142,41 @@ class NewClause(BaseModel):
             values=tuple(self.values),
             negate=self.negate,
         )
+
+
+def require_segments(keys: Iterable[object], world: World) -> None:
+    for key in keys:
+        if not isinstance(key, str) or world.segment(key) is None:
+            raise ValueError(f"segment {key!r} does not exist")
+
+
+def same(one: object, other: object) -> bool:
+    """Equal as JSON: true is not 1."""
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same(one[k], other[k]) for k in one)
+    return one == other and isinstance(one, bool) == isinstance(other, bool)
+
+
+def renumbered(config: Config, index: Callable[[int], int]) -> Config:
+    """`config` with `index` of each variation that it names, but for other flags' variations."""
+
+    def serve(serve: Serve) -> Serve:
+        if serve.rollout is None:
+            return Serve(variation=None if serve.variation is None else index(serve.variation))
+        shares = tuple(
+            share.changed(variation=index(share.variation)) for share in serve.rollout.variations
+        )
+        return Serve(rollout=serve.rollout.changed(variations=shares))
+
+    off = config.off_variation
+    return config.changed(
+        off_variation=None if off is None else index(off),
+        fallthrough=serve(config.fallthrough),
+        targets=tuple(t.changed(variation=index(t.variation)) for t in config.targets),
+        rules=tuple(r.changed(serve=serve(r.serve)) for r in config.rules),
+    )
 
 
 def replaced(items: tuple[Any, ...], at: int, *new: Any) -> tuple[Any, ...]:

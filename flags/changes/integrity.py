@@ -5,7 +5,7 @@ Instructions check what they change; this checks everything that a document name
 
 from collections.abc import Iterable, Iterator
 
-from flags.changes.base import World
+from flags.changes.base import World, require_segments
 from flags.changes.prerequisites import leads_to
 from flags.changes.segments import reaches
 from flags.model import Clause, Config, Flag, Segment
@@ -46,9 +46,8 @@ def check_users(before: Flag, after: Flag, world: World) -> None:
 def check_segments_exist(clauses: Iterable[Clause], world: World) -> None:
     """Raises `ValueError` for a `segmentMatch` of no segment."""
     for clause in clauses:
-        for key in clause.values if clause.op == "segmentMatch" else ():
-            if not isinstance(key, str) or world.segment(key) is None:
-                raise ValueError(f"segment {key!r} does not exist")
+        if clause.op == "segmentMatch":
+            require_segments(clause.values, world)
 
 
 def check_segment(segment: Segment, world: World) -> None:

@@ -1,5 +1,6 @@
 """Targeting rules: those of flags, and what the rules of flags and segments have in common."""
 
+import json
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, JsonValue
@@ -12,6 +13,7 @@ from flags.changes.base import (
     Serving,
     World,
     replaced,
+    require_segments,
     rule_at,
 )
 from flags.model import Clause, Config, Flag, Rule, Text
@@ -153,8 +155,12 @@ class AddValuesToClause(_ClauseValues):
 
     def of(self, clauses: tuple[Clause, ...], world: World) -> tuple[Clause, ...]:
         at = _clause_at(clauses, self.clauseId)
-        values = [*clauses[at].values, *(v for v in self.values if v not in clauses[at].values)]
-        return replaced(clauses, at, clauses[at].changed(values=tuple(values)))
+        if clauses[at].op == "segmentMatch":
+            require_segments(self.values, world)
+        values: dict[object, JsonValue] = {}
+        for value in (*clauses[at].values, *self.values):
+            values.setdefault(_distinct(value), value)
+        return replaced(clauses, at, clauses[at].changed(values=tuple(values.values())))
 
 
 class RemoveValuesFromClause(_ClauseValues):
@@ -162,8 +168,14 @@ class RemoveValuesFromClause(_ClauseValues):
 
     def of(self, clauses: tuple[Clause, ...], world: World) -> tuple[Clause, ...]:
         at = _clause_at(clauses, self.clauseId)
-        values = tuple(v for v in clauses[at].values if v not in self.values)
+        gone = {_distinct(v) for v in self.values}
+        values = tuple(v for v in clauses[at].values if _distinct(v) not in gone)
         return replaced(clauses, at, clauses[at].changed(values=values))
+
+
+def _distinct(value: JsonValue) -> object:
+    """A key that is equal where the values are, as JSON: true is not 1."""
+    return (json.dumps(value, sort_keys=True),) if isinstance(value, bool | list | dict) else value
 
 
 def _clause_at(clauses: tuple[Clause, ...], clause_id: str) -> int:

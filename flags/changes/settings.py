@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from flags.changes.base import FlagInstruction, World, index_of, replaced
+from flags.changes.base import FlagInstruction, World, index_of, renumbered, replaced, same
 from flags.model import Config, Flag, Json, Key, Text, Variation
 
 Availability = Literal["usingEnvironmentId", "usingMobileKey"]
@@ -19,7 +19,7 @@ class AddVariation(FlagInstruction):
     def apply(self, flag: Flag, world: World) -> Flag:
         if flag.kind != "multivariate":
             raise ValueError(f"the variations of a {flag.kind} flag are fixed")
-        if any(_same(v.value, self.value) for v in flag.variations):
+        if any(same(v.value, self.value) for v in flag.variations):
             raise ValueError(f"there is a variation with the value {self.value!r} already")
         new = Variation(
             id=world.new_id(), value=self.value, name=self.name, description=self.description
@@ -39,10 +39,10 @@ class UpdateVariation(FlagInstruction):
         changes: dict[str, Any] = {
             field: getattr(self, field) for field in self.model_fields_set - {"kind", "variationId"}
         }
-        if "value" in changes and not _same(changes["value"], flag.variations[at].value):
+        if "value" in changes and not same(changes["value"], flag.variations[at].value):
             if flag.kind != "multivariate":
                 raise ValueError(f"the values of a {flag.kind} flag are fixed")
-            if any(_same(v.value, self.value) for v in flag.variations):
+            if any(same(v.value, self.value) for v in flag.variations):
                 raise ValueError(f"there is a variation with the value {self.value!r} already")
         return flag.changed(
             variations=replaced(flag.variations, at, flag.variations[at].changed(**changes))
@@ -71,7 +71,10 @@ class RemoveVariation(FlagInstruction):
         return flag.changed(
             variations=replaced(flag.variations, gone),
             defaults={name: at - (at > gone) for name, at in flag.defaults.model_dump().items()},
-            environments={n: _moved_up(c, gone) for n, c in flag.environments.items()},
+            environments={
+                name: renumbered(config, lambda at: at - (at > gone))
+                for name, config in flag.environments.items()
+            },
         )
 
 
@@ -181,14 +184,9 @@ _AVAILABILITY: dict[Availability, str] = {
 }
 
 
-def _same(one: object, other: object) -> bool:
-    """Equal as JSON: true is not 1."""
-    return one == other and isinstance(one, bool) == isinstance(other, bool)
-
-
 def _with_value(flag: Flag, value: object) -> int:
     for at, variation in enumerate(flag.variations):
-        if _same(variation.value, value):
+        if same(variation.value, value):
             return at
     known = ", ".join(repr(v.value) for v in flag.variations)
     raise ValueError(f"no variation has the value {value!r}; known: {known}")
@@ -206,20 +204,3 @@ def _use(config: Config, variation: int) -> str | None:
         if variation in rule.serve.variations():
             return f"rule {number} serves it"
     return None
-
-
-def _moved_up(config: Config, gone: int) -> Config:
-    """`config` after variation `gone`, which it does not use, has left the list."""
-
-    def moved(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {
-                k: v - (v > gone) if k in {"variation", "off_variation"} and v is not None
-                else moved(v)
-                for k, v in value.items()
-            }  # fmt: skip
-        return [moved(v) for v in value] if isinstance(value, list | tuple) else value
-
-    document = config.model_dump()
-    kept = {name: document.pop(name) for name in ("prerequisites",)}
-    return Config.model_validate({**moved(document), **kept})

@@ -1,6 +1,7 @@
 """Flags in the database: every change is one transaction with its next versions and audit entry."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -222,7 +223,8 @@ class Flags:
                 f"flag {key!r} has version {before.version}, not {expected}: read it again"
             )
         world = self.world(write.db, project, environment)
-        after = change(before, world)
+        with _rejecting():
+            after = change(before, world)
         if gone := after.environments.keys() - environments:  # a revert brings them back
             kept = {e: c for e, c in after.environments.items() if e not in gone}
             after = after.changed(environments=kept)
@@ -297,14 +299,10 @@ class Flags:
 
     @staticmethod
     def _check(before: Flag | None, after: Flag, world: World, environments: Iterable[str]) -> None:
-        try:
+        with _rejecting():
             check_flag(after, world, environments)
             if before is not None:
                 check_users(before, after, world)
-        except ValidationError as error:
-            raise Rejected(first_problem(error)) from None
-        except ValueError as error:
-            raise Rejected(str(error)) from None
 
     @staticmethod
     def save_in(write: Write, project: str, flag: Flag) -> None:
@@ -312,6 +310,16 @@ class Flags:
         write.changes.append(
             Change(sequence=write.sequence, project=project, environment=None, item=flag)
         )
+
+
+@contextmanager
+def _rejecting() -> Iterator[None]:
+    try:
+        yield
+    except ValidationError as error:
+        raise Rejected(first_problem(error)) from None
+    except ValueError as error:
+        raise Rejected(str(error)) from None
 
 
 def _content(flag: Flag, environments: Iterable[str]) -> list[str]:

@@ -155,8 +155,11 @@ class Segments:
                     f"segment {key!r} has version {before.version}, not {expected}: read it again"
                 )
             world = _world(write.db, project, environment)
-            after = change(before, world)
-            if after == before:
+            try:
+                after = change(before, world)
+            except ValueError as error:
+                raise Rejected(str(error)) from None
+            if after.model_dump_json() == before.model_dump_json():  # to Python, true is 1
                 return before
             _check(after, world)
             require_comment([known[environment]], comment)
