@@ -22,6 +22,13 @@ STAGES: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 """What each stage of a migration means."""
+_PLANNED: Final = MappingProxyType(
+    {
+        "turnFlagOn": "turn on",
+        "turnFlagOff": "turn off",
+        "updateFallthroughVariationOrRollout": "serve by default",
+    }
+)
 _TONES: Final = 6
 _MIGRATION_TONES: Final = MappingProxyType({stage: tone for tone, stage in enumerate(STAGES)})
 _SHOWN: Final = 80
@@ -79,6 +86,12 @@ def clause(one: Clause, limit: int = 5) -> str:
 
 def clauses(all_of: Iterable[Clause]) -> str:
     return " and ".join(map(clause, all_of))
+
+
+def planned(instructions: Iterable[Mapping[str, Any]]) -> str:
+    """What a scheduled change will do, as far as there are short words for it."""
+    phrases = [_PLANNED.get(str(one.get("kind"))) for one in instructions]
+    return ", ".join(filter(None, phrases)) if all(phrases) else ""
 
 
 def without(title: str, key: str) -> str:

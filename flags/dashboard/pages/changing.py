@@ -1,13 +1,12 @@
 """One way for every change of a flag's targeting: check, preview, apply, or say why not."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
-from flask import render_template, request
+from flask import render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from flags.dashboard import diff
 from flags.dashboard.forms.fields import Form, comment
 from flags.dashboard.pages.site import (
     Answer,
@@ -19,10 +18,10 @@ from flags.dashboard.pages.site import (
     project,
     require,
 )
+from flags.dashboard.proposal import Proposal, of_flag
 from flags.dashboard.session import local_page
 from flags.errors import Forbidden, Outdated, Rejected
-from flags.model import Config, Flag
-from flags.preview import Preview, moved
+from flags.model import Config, Flag, Snapshot
 from flags.roles import Role
 from flags.store import audit
 
@@ -65,12 +64,19 @@ def change_flag(
         flag = site.store.flags.get(project(), key)
         config = flag.config(here.key)
         if checked:
-            _check_version(form, config.version)
+            check_version(config.version)
         instructions, reason = instruct(form, flag, config), comment(form)
         before, after = site.store.flags.preview(project(), key, instructions, here.key)
         if after != before:
             if asks(form, reason):
-                return _confirmation(site, before, after, checked)
+                return confirmation(
+                    site,
+                    of_flag(world(site), before, after),
+                    what=key,
+                    page=url_for(".flag", key=key),
+                    carried=carried(config.version if checked else None),
+                    cancel=local_page(form.get("back", "/")),
+                )
             site.store.flags.patch(
                 project(),
                 key,
@@ -92,35 +98,35 @@ def change_flag(
     return then() if then else back(".flag", key=key)
 
 
-def preview(site: Site, before: Flag, after: Flag) -> Preview:
-    """What contexts that were seen lately would get instead."""
-    world = site.live.snapshot(project(), environment().key)
-    return moved(
-        replace(world, flags={**world.flags, before.key: before}),
-        replace(world, flags={**world.flags, before.key: after}),
-        before.key,
-        site.live.recent(project(), environment().key),
-    )
-
-
 def confirmation(
     site: Site,
-    before: Flag,
-    after: Flag,
+    proposal: Proposal,
     *,
+    what: str,
+    page: str,
     carried: Mapping[str, list[str]],
     cancel: str,
 ) -> str:
-    """The page that shows what a change would do; its form sends `carried` once more."""
+    """The page that shows what a change would do; its form sends `carried` once more.
+
+    `what` is the key of what is changed, `page` where it is found.
+    """
+    contexts = site.live.recent(project(), environment().key)
     return render_template(
         "confirm.html",
-        flag=before,
-        preview=preview(site, before, after),
-        differences=diff.of_flags(before, after),
+        what=what,
+        page=page,
+        seen=len(contexts),
+        effects=proposal.effects(contexts),
+        differences=proposal.differences,
         carried=[(name, value) for name, values in carried.items() for value in values],
         cancel=cancel,
         comment=request.form.get("comment", ""),
     )
+
+
+def world(site: Site) -> Snapshot:
+    return site.live.snapshot(project(), environment().key)
 
 
 def asks(form: Form, reason: str) -> bool:
@@ -131,22 +137,16 @@ def asks(form: Form, reason: str) -> bool:
     return "confirmed" not in form and ("preview" in form or here.confirm_changes)
 
 
-def _confirmation(site: Site, before: Flag, after: Flag, checked: bool) -> str:
-    carried = {k: v for k, v in request.form.lists() if k not in _NOT_CARRIED}
-    carried["confirmed"] = ["1"]
-    if checked:
-        carried["version"] = [str(before.config(environment().key).version)]
-    return confirmation(
-        site,
-        before,
-        after,
-        carried=carried,
-        cancel=local_page(request.form.get("back", "/")),
-    )
+def carried(version: int | None) -> dict[str, list[str]]:
+    """The form once more, confirmed, for the `version` that was looked at."""
+    fields = {k: v for k, v in request.form.lists() if k not in _NOT_CARRIED}
+    fields["confirmed"] = ["1"]
+    return fields if version is None else {**fields, "version": [str(version)]}
 
 
-def _check_version(form: Form, now: int) -> None:
-    read = form.get("version")
+def check_version(now: int) -> None:
+    """Raises `Outdated` when the form was made of another version."""
+    read = request.form.get("version")
     if read is not None and read != str(now):
         raise Outdated(
             f"Somebody changed this meanwhile (version {now}). Your input is still here: look at "

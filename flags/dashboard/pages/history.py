@@ -6,10 +6,10 @@ from typing import Final, NamedTuple
 
 from flask import Blueprint, redirect, render_template, request, url_for
 
-from flags.changes.revert import reverted_flag
+from flags.changes.revert import reverted_flag, reverted_segment
 from flags.dashboard import diff
 from flags.dashboard.forms.fields import comment
-from flags.dashboard.pages.changing import asks, confirmation
+from flags.dashboard.pages.changing import asks, confirmation, world
 from flags.dashboard.pages.flag import common
 from flags.dashboard.pages.site import (
     IN_ENVIRONMENT,
@@ -21,8 +21,9 @@ from flags.dashboard.pages.site import (
     project,
     require,
 )
+from flags.dashboard.proposal import of_flag, of_segment
 from flags.errors import Forbidden, NotFound, Rejected
-from flags.model import Flag
+from flags.model import Flag, Segment
 from flags.roles import Role
 from flags.store import Entry
 
@@ -82,16 +83,14 @@ def add(ui: Blueprint, site: Site) -> None:
         found = _entry(site, entry_id)
         try:
             reason = comment(request.form)
-            if found.kind == "flag":
-                if asks(request.form, reason):
-                    shown = _preview(found)
-                    if shown is not None:
-                        return shown
-                site.store.flags.revert(found, actor(), reason)
-            elif found.kind == "segment":
-                site.store.segments.revert(found, actor(), reason)
-            else:
+            if found.kind not in {"flag", "segment"}:
                 raise Rejected("only changes of flags and segments can be undone here")
+            if asks(request.form, reason) and (shown := _preview(found)) is not None:
+                return shown
+            if found.kind == "flag":
+                site.store.flags.revert(found, actor(), reason)
+            else:
+                site.store.segments.revert(found, actor(), reason)
         except Forbidden:
             raise
         except Rejected as error:
@@ -104,12 +103,21 @@ def add(ui: Blueprint, site: Site) -> None:
         """Where there is something to compare."""
         if found.before is None or found.after is None:
             return None
-        now = site.store.flags.get(project(), found.key)
-        before, after = (Flag.model_validate_json(d) for d in (found.before, found.after))
+        key = found.key
+        if found.kind == "flag":
+            now = site.store.flags.get(project(), key)
+            before, after = (Flag.model_validate_json(d) for d in (found.before, found.after))
+            proposal = of_flag(world(site), now, reverted_flag(now, before=before, after=after))
+        else:
+            segment = site.store.segments.get(project(), environment().key, key)
+            old, new = (Segment.model_validate_json(d) for d in (found.before, found.after))
+            reverted = reverted_segment(segment, before=old, after=new)
+            proposal = of_segment(world(site), segment, reverted)
         return confirmation(
             site,
-            now,
-            reverted_flag(now, before=before, after=after),
+            proposal,
+            what=key,
+            page=_page_of(found),
             carried={"confirmed": ["1"]},
             cancel=url_for(".entry", entry_id=found.id),
         )

@@ -6,12 +6,21 @@ from typing import Any, Final
 
 from flask import Blueprint, redirect, render_template, request, url_for
 
+from flags.changes.base import World
+from flags.changes.patch import apply_to_segment
 from flags.dashboard import diff
 from flags.dashboard.forms.fields import Form, comment, text
 from flags.dashboard.forms.members import members, rule_action
 from flags.dashboard.forms.rules import SegmentRuleDraft
 from flags.dashboard.forms.settings import names
-from flags.dashboard.pages.changing import Refused
+from flags.dashboard.pages.changing import (
+    Refused,
+    asks,
+    carried,
+    check_version,
+    confirmation,
+    world,
+)
 from flags.dashboard.pages.flag import kinds
 from flags.dashboard.pages.rules import NEW, attributes
 from flags.dashboard.pages.segments import users
@@ -25,10 +34,11 @@ from flags.dashboard.pages.site import (
     project,
     require,
 )
-from flags.errors import NotFound, Outdated, Rejected
+from flags.dashboard.proposal import Proposal, of_segment
+from flags.errors import NotFound, Rejected
 from flags.model import Segment, SegmentRule
 from flags.roles import Role
-from flags.store import audit
+from flags.store import audit, new_id
 
 _SEGMENT: Final = f"{IN_ENVIRONMENT}/segments/<key>"
 _Instruct = Callable[[Form, Segment], list[dict[str, Any]]]
@@ -97,23 +107,24 @@ def add(ui: Blueprint, site: Site) -> None:
     def change(
         key: str, instruct: _Instruct, again: Callable[[Rejected], Answer], anchor: str
     ) -> Answer:
-        form = request.form
+        here = environment().key
         try:
-            now = site.store.segments.get(project(), environment().key, key)
-            if form.get("version", str(now.version)) != str(now.version):
-                raise Outdated(
-                    f"Somebody changed this meanwhile (version {now.version}). Your input is "
-                    "still here: look at the rest of the page, then send it again."
-                )
-            changes = instruct(form, now)
+            now = site.store.segments.get(project(), here, key)
+            check_version(now.version)
+            changes, reason = instruct(request.form, now), comment(request.form)
+            if asks(request.form, reason):
+                proposal = proposed(now, changes)
+                if proposal.differences:
+                    return confirmation(
+                        site,
+                        proposal,
+                        what=key,
+                        page=url_for(".segment", key=key),
+                        carried=carried(now.version),
+                        cancel=url_for(".segment", key=key),
+                    )
             after = site.store.segments.patch(
-                project(),
-                environment().key,
-                key,
-                changes,
-                actor(),
-                comment=comment(form),
-                expected=now.version,
+                project(), here, key, changes, actor(), comment=reason, expected=now.version
             )
         except Rejected as error:
             return again(error)
@@ -124,6 +135,18 @@ def add(ui: Blueprint, site: Site) -> None:
             else "Nothing had to change."
         )
         return redirect(url_for(".segment", key=key, _anchor=anchor))
+
+    def proposed(now: Segment, changes: list[dict[str, Any]]) -> Proposal:
+        """Raises `Rejected`."""
+        known = world(site)
+        at = World(
+            environment=environment().key,
+            flag=known.flags.get,
+            segment=known.segments.get,
+            needed_by=lambda _: (),
+            new_id=new_id,
+        )
+        return of_segment(known, now, apply_to_segment(now, changes, at))
 
     def page(key: str, refused: Refused | None = None) -> str:
         found = site.store.segments.get(project(), environment().key, key)

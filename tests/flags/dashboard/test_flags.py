@@ -331,7 +331,7 @@ def test_schedule(server: "Server", alice: "Browser", read: Read, problem: Probl
     form = {"what": "percentages", "due": "2999-01-02T06:00", "share-2": "90", "share-3": "10"}
     page = alice.submit(path, **form).text
     text = read(page)
-    assert "2999-01-01 06:00:00 UTC: alice turned publishing off" in text
+    assert "2999-01-01 06:00:00 UTC: turn off by alice" in text
     assert "night &lt;i&gt;" in page
     assert "shadow 90 % live 10 %" in text
     cancel, _ = re.findall(r'action="/p/cms/production(/flags/publishing/schedule/[^"]+)"', page)

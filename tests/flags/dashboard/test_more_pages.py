@@ -135,6 +135,23 @@ def test_segment(server: "Server", alice: "Browser", read: Read, problem: Proble
     assert alice.get("/p/cms/production/segments/staff").status_code == 404
 
 
+def test_a_segments_change_can_be_previewed(server: "Server", alice: "Browser", read: Read) -> None:
+    yes = server.create("a")["variations"][0]["_id"]
+    server.patch("a", ON, {"kind": "updateFallthroughVariationOrRollout", "variationId": yes})
+    alice.submit("/new-segment", key="staff")
+    path = "/segments/staff/change/members"
+    form = {"list": "Included", "values": "alice"}
+    page = alice.submit(path, **form, preview="1").text
+    assert "This will move nobody: no flag looks at staff." in read(page)
+    assert "included user alice" in read(page)
+    assert "Remove alice" not in alice.page("/segments/staff")
+    alice.submit(path, **form, confirmed="1")
+    assert "Remove alice" in alice.page("/segments/staff")
+    entry = newest(alice.page("/history?flag=staff"))
+    assert "Make this change" in alice.submit(f"{entry}/revert", preview="1").text
+    assert "Remove alice" in alice.page("/segments/staff")
+
+
 def test_a_segment_in_use_is_not_deleted(
     server: "Server", alice: "Browser", problem: Problem
 ) -> None:
