@@ -3,12 +3,12 @@
 Source: LaunchDarkly API documentation, `FeatureFlagBody` and `SegmentBody`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from flags.errors import Rejected, first_problem
+from flags.errors import Rejected
 from flags.model import (
     STAGES_BY_COUNT,
     ContextKind,
@@ -21,36 +21,33 @@ from flags.model import (
     Text,
     Variation,
 )
+from flags.rest.bodies import Body, Name
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-
-
-class _NewVariation(_Body):
+class _NewVariation(Body):
     value: Json
     name: Text | None = None
     description: Text | None = None
 
 
-class _Defaults(_Body):
+class _Defaults(Body):
     onVariation: int
     offVariation: int
 
 
-class _MigrationSettings(_Body):
+class _MigrationSettings(Body):
     contextKind: ContextKind | None = None
     stageCount: Literal[2, 4, 6]
 
 
-class _Availability(_Body):
+class _Availability(Body):
     usingMobileKey: bool = False
     usingEnvironmentId: bool = False
 
 
-class NewFlag(_Body):
+class NewFlag(Body):
     key: Key
-    name: Annotated[Text, Field(min_length=1)]
+    name: Name
     description: Text = ""
     variations: Annotated[list[_NewVariation] | None, Field(min_length=1, max_length=100)] = None
     temporary: bool = True
@@ -60,64 +57,64 @@ class NewFlag(_Body):
     migrationSettings: _MigrationSettings | None = None
     clientSideAvailability: _Availability = _Availability()
     includeInSnippet: bool = False
+    isFlagOn: bool = False
+    """In every environment."""
+    initialPrerequisites: Annotated[tuple[Any, ...], Field(max_length=0)] = ()
+    """Are added by a patch here."""
 
 
-class NewSegment(_Body):
+class NewSegment(Body):
     key: Key
-    name: Annotated[Text, Field(min_length=1)]
+    name: Name
     description: Text = ""
     tags: Tags = ()
     unbounded: Literal[False] = False
     """Big segments are not kept here."""
 
 
-def create_segment(body: object, *, salt: str, now_ms: int) -> Segment:
-    """An empty segment. Raises `Rejected` naming the field."""
-    try:
-        new = NewSegment.model_validate(body)
-        return Segment(
-            key=new.key,
-            name=new.name,
-            description=new.description,
-            tags=tuple(dict.fromkeys(new.tags)),
-            created=now_ms,
-            modified=now_ms,
-            salt=salt,
-        )
-    except ValidationError as error:
-        raise Rejected(first_problem(error)) from None
+def create_segment(new: NewSegment, *, salt: str, now_ms: int) -> Segment:
+    """An empty segment."""
+    return Segment(
+        key=new.key,
+        name=new.name,
+        description=new.description,
+        tags=tuple(dict.fromkeys(new.tags)),
+        created=now_ms,
+        modified=now_ms,
+        salt=salt,
+    )
 
 
-def create(body: object, *, new_id: Callable[[], str], now_ms: int) -> Flag:
-    """A flag that is off, as LaunchDarkly makes them. Raises `Rejected` naming the field."""
-    try:
-        new = NewFlag.model_validate(body)
-        values, kind = _values(new)
-        on, off = _defaults(new, kind, len(values))
-        return Flag(
-            key=new.key,
-            name=new.name,
-            description=new.description,
-            kind=kind,
-            variations=tuple(
-                Variation(
-                    id=new_id(), value=v.value, name=v.name or "", description=v.description or ""
-                )
-                for v in values
-            ),
-            tags=tuple(dict.fromkeys(new.tags)),
-            temporary=new.temporary,
-            created=now_ms,
-            defaults=Defaults(on_variation=on, off_variation=off),
-            using_mobile_key=new.clientSideAvailability.usingMobileKey,
-            using_environment_id=new.clientSideAvailability.usingEnvironmentId
-            or new.includeInSnippet,
-            migration_context_kind=new.migrationSettings.contextKind
-            if new.migrationSettings
-            else None,
-        )
-    except ValidationError as error:
-        raise Rejected(first_problem(error)) from None
+def create_flag(
+    new: NewFlag, environments: Iterable[str], *, new_id: Callable[[], str], now_ms: int
+) -> Flag:
+    """Off, as LaunchDarkly makes them, unless `isFlagOn`. Raises `Rejected` naming the field."""
+    values, kind = _values(new)
+    on, off = _defaults(new, kind, len(values))
+    available, migration = new.clientSideAvailability, new.migrationSettings
+    flag = Flag(
+        key=new.key,
+        name=new.name,
+        description=new.description,
+        kind=kind,
+        variations=tuple(
+            Variation(
+                id=new_id(), value=v.value, name=v.name or "", description=v.description or ""
+            )
+            for v in values
+        ),
+        tags=tuple(dict.fromkeys(new.tags)),
+        temporary=new.temporary,
+        created=now_ms,
+        defaults=Defaults(on_variation=on, off_variation=off),
+        using_mobile_key=available.usingMobileKey,
+        using_environment_id=available.usingEnvironmentId or new.includeInSnippet,
+        migration_context_kind=migration.contextKind if migration else None,
+    )
+    if new.isFlagOn:
+        for environment in environments:
+            flag = flag.with_config(environment, flag.config(environment).changed(on=True))
+    return flag
 
 
 def _values(

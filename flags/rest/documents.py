@@ -3,28 +3,46 @@
 The document that is patched is the representation; what came of it is read back field by field.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Collection, Mapping, Sequence
+from copy import deepcopy
 from typing import Any, Final
 
 import jsonpatch
 from pydantic import ValidationError
 
+from flags.changes.base import World
+from flags.changes.settings import ArchiveFlag
 from flags.errors import Outdated, Rejected, first_problem
-from flags.model import Flag, Segment
+from flags.model import Config, Flag, Segment
+from flags.rest.limits import MAX_DEPTH, check_document
 from flags.rest.representation import config_json, flag_json, segment_json
 from flags.wire.sdk import read_config, read_segment
 
-_FLAG: Final = {
-    "name": "name",
-    "description": "description",
-    "tags": "tags",
-    "temporary": "temporary",
-    "archived": "archived",
-}
-_CONFIG: Final = frozenset(
+MAX_COPIED: Final = 1024 * 1024
+"""Bytes that the operations `copy` of one patch may add: each could double the document."""
+_FLAG: Final = frozenset(
     {
-        "on", "targets", "contextTargets", "rules", "fallthrough", "offVariation", "prerequisites",
-        "trackEvents", "trackEventsFallthrough", "migrationSettings",
+        "name", "description", "tags", "temporary", "archived", "variations", "defaults",
+        "environments", "clientSideAvailability", "includeInSnippet",
+    }
+)  # fmt: skip
+_CONFIG: Final = {
+    "on": "on",
+    "targets": "targets",
+    "contextTargets": "targets",
+    "rules": "rules",
+    "fallthrough": "fallthrough",
+    "offVariation": "off_variation",
+    "prerequisites": "prerequisites",
+    "trackEvents": "track_events",
+    "trackEventsFallthrough": "track_events_fallthrough",
+    "migrationSettings": "check_ratio",
+}
+_SEGMENT: Final = frozenset(
+    {
+        "name", "description", "tags", "included", "excluded", "includedContexts",
+        "excludedContexts", "rules",
     }
 )  # fmt: skip
 
@@ -33,14 +51,22 @@ def json_patched(document: Any, operations: Any) -> Any:
     """Raises `Rejected`, or `Outdated` when a `test` operation fails."""
     if not isinstance(operations, list) or not 1 <= len(operations) <= 100:
         raise Rejected("patch: expected an array of 1 to 100 operations")
+    document, left = deepcopy(document), MAX_COPIED
     try:
-        return jsonpatch.apply_patch(document, operations)
+        for operation in deepcopy(operations):  # the document takes their values in
+            if operation["op"] == "copy":
+                copied = jsonpatch.JsonPointer(operation["from"]).resolve(document)
+                left -= len(json.dumps(copied))
+                if left < 0:
+                    raise Rejected(f"patch: copies more than {MAX_COPIED} bytes")
+            document = jsonpatch.apply_patch(document, [operation], in_place=True)
     except jsonpatch.JsonPatchTestFailed as error:
         raise Outdated(f"patch: {error}"[:500]) from None
     except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException) as error:
         raise Rejected(f"patch: {error}"[:500]) from None
     except (AttributeError, KeyError, IndexError, TypeError, ValueError):
         raise Rejected("patch: expected operations of op, path and value (RFC 6902)") from None
+    return document
 
 
 def merged(document: Any, patch: Any) -> Any:
@@ -61,67 +87,43 @@ def flag_from(
     flag: Flag,
     project: str,
     environments: Sequence[str],
+    world: World,
     *,
-    new_id: Callable[[], str],
     now_ms: int,
 ) -> Flag:
     """`flag` as a patched representation of it says. Raises `Rejected` naming the field."""
+    check_document(document, "patch", 2 * MAX_DEPTH)
     shown = flag_json(flag, project, environments)
-    changed = _changed(
-        document,
-        shown,
-        {
-            *_FLAG,
-            "variations",
-            "defaults",
-            "environments",
-            "clientSideAvailability",
-            "includeInSnippet",
-        },
-    )
+    changed = _changed(document, shown, _FLAG)
     try:
-        fields: dict[str, Any] = {_FLAG[n]: document[n] for n in changed if n in _FLAG}
-        if "variations" in changed:
-            fields["variations"] = _variations(document["variations"], flag, new_id)
-        if "defaults" in changed:
-            fields["defaults"] = {
-                "on_variation": document["defaults"]["onVariation"],
-                "off_variation": document["defaults"]["offVariation"],
-            }
-        if "includeInSnippet" in changed:
-            fields["using_environment_id"] = document["includeInSnippet"]
-        if "clientSideAvailability" in changed:
-            fields["using_mobile_key"] = document["clientSideAvailability"]["usingMobileKey"]
-            fields["using_environment_id"] = document["clientSideAvailability"][
-                "usingEnvironmentId"
-            ]
-        flag = flag.changed(**fields)
+        if "archived" in changed and document["archived"] is True:
+            ArchiveFlag(kind="archiveFlag").apply(flag, world)
+        fields = _shared(document, changed, flag, world)
         if "environments" in changed:
-            for key in _changed(document["environments"], shown["environments"], environments):
-                flag = _with_config(document["environments"][key], flag, project, key, now_ms)
+            configs = document["environments"]
+            keys = _changed(configs, shown["environments"], environments, "/environments")
+            fields["environments"] = flag.environments | {
+                key: _config(configs[key], flag, project, key, now_ms) for key in keys
+            }
+        return flag.changed(**fields)
     except ValidationError as error:
         raise Rejected(first_problem(error)) from None
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except ValueError as error:
+        raise Rejected(str(error)) from None
+    except (KeyError, TypeError, AttributeError) as error:
         raise Rejected(f"the patched flag cannot be read: {type(error).__name__} {error}") from None
-    return flag
 
 
 def segment_from(document: Any, segment: Segment, project: str, environment: str) -> Segment:
     """`segment` as a patched representation of it says. Raises `Rejected` naming the field."""
-    shown = segment_json(segment, project, environment)
-    allowed = {
-        "name",
-        "description",
-        "tags",
-        "included",
-        "excluded",
-        "includedContexts",
-        "excludedContexts",
-        "rules",
-    }
-    changed = _changed(document, shown, allowed)
+    check_document(document, "patch", 2 * MAX_DEPTH)
+    changed = _changed(document, segment_json(segment, project, environment), _SEGMENT)
     try:
         read = read_segment(document, modified=segment.modified)
+        for name in ("included", "excluded"):
+            kinds = [target.context_kind for target in getattr(read, name)]
+            if len(set(kinds)) < len(kinds):
+                raise Rejected(f"/{name}Contexts: a context kind is given twice")
         return segment.changed(
             included=read.included,
             excluded=read.excluded,
@@ -130,23 +132,62 @@ def segment_from(document: Any, segment: Segment, project: str, environment: str
         )
     except ValidationError as error:
         raise Rejected(first_problem(error)) from None
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except ValueError as error:
+        raise Rejected(str(error)) from None
+    except (KeyError, TypeError, AttributeError) as error:
         problem = f"the patched segment cannot be read: {type(error).__name__} {error}"
         raise Rejected(problem) from None
 
 
-def _changed(document: Any, shown: Mapping[str, Any], allowed: Any) -> list[str]:
+def _changed(
+    document: Any, shown: Mapping[str, Any], allowed: Collection[str], place: str = ""
+) -> list[str]:
     """Names of members that differ. Raises `Rejected` for those that may not."""
     if not isinstance(document, Mapping):
-        raise Rejected("patch: the whole document cannot be replaced")
-    names = [n for n in {**shown, **document} if document.get(n) != shown.get(n)]
+        raise Rejected(f"patch: {place or 'the whole document'} must stay an object")
+    names = [
+        name
+        for name in {**shown, **document}
+        if not (name in shown and name in document and _same(document[name], shown[name]))
+    ]
     for name in names:
-        if name not in allowed or name not in document:
-            raise Rejected(f"/{name[:100]}: cannot be changed by a patch")
+        if name not in allowed or name not in document or name not in shown:
+            raise Rejected(f"{place}/{name[:100]}: cannot be changed by a patch")
+        if isinstance(shown[name], bool) and not isinstance(document[name], bool):
+            raise Rejected(f"{place}/{name}: expected true or false")
     return names
 
 
-def _variations(given: Any, flag: Flag, new_id: Callable[[], str]) -> list[dict[str, Any]]:
+def _same(one: Any, other: Any) -> bool:
+    """As JSON: to Python, true is 1."""
+    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+
+
+def _shared(
+    document: Mapping[str, Any], changed: Collection[str], flag: Flag, world: World
+) -> dict[str, Any]:
+    """What changes for all environments, by the model's names."""
+    fields = {
+        name: document[name]
+        for name in ("name", "description", "tags", "temporary", "archived")
+        if name in changed
+    }
+    if "variations" in changed:
+        fields["variations"] = _variations(document["variations"], flag, world)
+    if "defaults" in changed:
+        fields["defaults"] = {
+            "on_variation": document["defaults"]["onVariation"],
+            "off_variation": document["defaults"]["offVariation"],
+        }
+    if "includeInSnippet" in changed:
+        fields["using_environment_id"] = document["includeInSnippet"]
+    if "clientSideAvailability" in changed:
+        fields["using_mobile_key"] = document["clientSideAvailability"]["usingMobileKey"]
+        fields["using_environment_id"] = document["clientSideAvailability"]["usingEnvironmentId"]
+    return fields
+
+
+def _variations(given: Any, flag: Flag, world: World) -> list[dict[str, Any]]:
     """Known ones keep their order and kind; new ones follow them."""
     for index, variation in enumerate(flag.variations):
         if index >= len(given) or given[index].get("_id") != variation.id:
@@ -154,13 +195,13 @@ def _variations(given: Any, flag: Flag, new_id: Callable[[], str]) -> list[dict[
                 f"/variations/{index}: variations are removed or moved by the instruction "
                 "removeVariation only"
             )
-        if flag.kind != "multivariate" and given[index].get("value") != variation.value:
+        if flag.kind != "multivariate" and not _same(given[index].get("value"), variation.value):
             raise Rejected(f"/variations/{index}/value: the values of a {flag.kind} flag are fixed")
     if flag.kind != "multivariate" and len(given) > len(flag.variations):
         raise Rejected(f"/variations: the variations of a {flag.kind} flag are fixed")
     return [
         {
-            "id": v.get("_id") if index < len(flag.variations) else new_id(),
+            "id": flag.variations[index].id if index < len(flag.variations) else world.new_id(),
             "value": v["value"],
             "name": v.get("name", ""),
             "description": v.get("description", ""),
@@ -169,25 +210,36 @@ def _variations(given: Any, flag: Flag, new_id: Callable[[], str]) -> list[dict[
     ]
 
 
-def _with_config(document: Any, flag: Flag, project: str, environment: str, now_ms: int) -> Flag:
-    shown = config_json(flag, project, environment)
-    changed = _changed(document, shown, _CONFIG)
-    old = flag.config(environment)
+def _config(document: Any, flag: Flag, project: str, environment: str, now_ms: int) -> Config:
+    """What the flag says in one environment."""
+    place = f"/environments/{environment}"
+    changed = _changed(document, config_json(flag, project, environment), _CONFIG, place)
     users = [{**t, "contextKind": "user"} for t in document.get("targets") or []]
-    wire = {**document, "contextTargets": users + (document.get("contextTargets") or [])}
-    wire["migration"] = document.get("migrationSettings")
-    read = read_config(wire, modified=now_ms)
-    names = {
-        "on": "on",
-        "targets": "targets",
-        "contextTargets": "targets",
-        "rules": "rules",
-        "fallthrough": "fallthrough",
-        "offVariation": "off_variation",
-        "prerequisites": "prerequisites",
-        "trackEvents": "track_events",
-        "trackEventsFallthrough": "track_events_fallthrough",
-        "migrationSettings": "check_ratio",
-    }
-    fields = {names[n]: getattr(read, names[n]) for n in changed}
-    return flag.with_config(environment, old.changed(**fields))
+    targets = [t for t in (*users, *(document.get("contextTargets") or [])) if t.get("values")]
+    read = read_config(
+        {
+            **document,
+            "targets": [],
+            "contextTargets": targets,
+            "fallthrough": _serve(document["fallthrough"], f"{place}/fallthrough"),
+            "rules": [
+                _serve(rule, f"{place}/rules/{index}")
+                for index, rule in enumerate(document.get("rules") or [])
+            ],
+            "migration": document.get("migrationSettings"),
+        },
+        modified=now_ms,
+    )
+    fields = {_CONFIG[name]: getattr(read, _CONFIG[name]) for name in changed}
+    return flag.config(environment).changed(**fields)
+
+
+def _serve(given: Mapping[str, Any], place: str) -> dict[str, Any]:
+    """A rule or the fallthrough as SDKs read it."""
+    rollout = given.get("rollout")
+    if (given.get("variation") is None) == (rollout is None):
+        raise Rejected(f"{place}: expected a variation or a rollout, one of them")
+    if rollout is None:
+        return dict(given)
+    shares = [{**s, "untracked": s.get("_untracked", False)} for s in rollout["variations"]]
+    return {**given, "rollout": {**rollout, "variations": shares}}

@@ -2,58 +2,52 @@
 
 import secrets
 
-from flask import Blueprint, Response, jsonify
-from pydantic import ValidationError
+from flask import Blueprint, Response, jsonify, request
 
-from flags.errors import Rejected, first_problem
-from flags.model import Project
-from flags.rest.bodies import ENVIRONMENT_FIELDS, NewEnvironment, NewProject
-from flags.rest.documents import json_patched
+from flags.errors import Conflict, Rejected
+from flags.model import Environment, Project
+from flags.rest.bodies import EnvironmentFields, NewEnvironment, NewProject, ProjectFields
 from flags.rest.representation import environment_json, link, page, project_json
-from flags.rest.requests import actor, body, caller, patch_and_comment, require, window
+from flags.rest.requests import actor, caller, patched, read, require, window
 from flags.roles import Role
 from flags.store import Store
 
 
 def add_environments(api: Blueprint, store: Store) -> None:
-    def shown(project: Project) -> object:
-        return project_json(project, store.environments.of(project.key), caller().role)
+    def project_answer(project: Project, *, changed: bool = False) -> dict[str, object]:
+        environments = store.environments.of(project.key)
+        return project_json(project, environments, caller().role, changed=changed)
+
+    def answer(environment: Environment) -> Response:
+        return jsonify(environment_json(environment, caller().role))
 
     @api.get("/projects")
     def projects() -> Response:
         found = store.environments.projects()
         limit, offset = window(20)
-        items = [shown(p) for p in found[offset : offset + limit]]
+        items = [project_answer(p) for p in found[offset : offset + limit]]
         return jsonify(page(items, "/projects", len(found)))
 
     @api.post("/projects")
     def create_project() -> tuple[Response, int]:
         require(Role.ADMIN)
-        try:
-            project, environments = NewProject.model_validate(body()).build()
-        except ValidationError as error:
-            raise Rejected(first_problem(error)) from None
+        project, environments = read(NewProject).build()
         if len({e.key for e in environments}) < len(environments):
-            raise Rejected("environments: a key is given twice")
-        return jsonify(
-            shown(store.environments.create_project(project, environments, actor()))
-        ), 201
+            raise Conflict("environments: a key is given twice")
+        created = store.environments.create_project(project, environments, actor())
+        return jsonify(project_answer(created, changed=True)), 201
 
     @api.get("/projects/<project>")
     def get_project(project: str) -> Response:
-        return jsonify(shown(store.environments.project(project)))
+        return jsonify(project_answer(store.environments.project(project)))
 
     @api.patch("/projects/<project>")
     def patch_project(project: str) -> Response:
         require(Role.ADMIN)
         old = store.environments.project(project)
-        operations, _ = patch_and_comment(body())
-        new = json_patched({"name": old.name, "tags": list(old.tags)}, operations)
-        try:
-            changed = Project.model_validate({"key": project, **new})
-        except (ValidationError, TypeError):
-            raise Rejected("patch: only /name and /tags of a project can be changed") from None
-        return jsonify(shown(store.environments.save_project(changed, actor())))
+        new = patched(ProjectFields, {"name": old.name, "tags": list(old.tags)})
+        saved = store.environments.save_project(old.changed(name=new.name, tags=new.tags), actor())
+        return jsonify(project_answer(saved, changed=True))
 
     @api.get("/projects/<project>/environments")
     def environments(project: str) -> Response:
@@ -65,32 +59,19 @@ def add_environments(api: Blueprint, store: Store) -> None:
     @api.post("/projects/<project>/environments")
     def create_environment(project: str) -> tuple[Response, int]:
         require(Role.ADMIN)
-        try:
-            environment = NewEnvironment.model_validate(body()).build(project)
-        except ValidationError as error:
-            raise Rejected(first_problem(error)) from None
-        created = store.environments.create(environment, actor())
-        return jsonify(environment_json(created, caller().role)), 201
+        environment = read(NewEnvironment).build(project)
+        return answer(store.environments.create(environment, actor())), 201
 
     @api.get("/projects/<project>/environments/<key>")
     def get_environment(project: str, key: str) -> Response:
-        return jsonify(environment_json(store.environments.get(project, key), caller().role))
+        return answer(store.environments.get(project, key))
 
     @api.patch("/projects/<project>/environments/<key>")
     def patch_environment(project: str, key: str) -> Response:
         require(Role.ADMIN)
         old = store.environments.get(project, key)
-        operations, _ = patch_and_comment(body())
-        document = {wire: getattr(old, ours) for wire, ours in ENVIRONMENT_FIELDS.items()}
-        new = json_patched(document | {"tags": list(old.tags)}, operations)
-        if not isinstance(new, dict) or set(new) != set(ENVIRONMENT_FIELDS):
-            known = ", ".join(ENVIRONMENT_FIELDS)
-            raise Rejected(f"patch: of an environment, only {known} can be changed")
-        try:
-            changed = old.changed(**{ours: new[wire] for wire, ours in ENVIRONMENT_FIELDS.items()})
-        except ValidationError as error:
-            raise Rejected(first_problem(error)) from None
-        return jsonify(environment_json(store.environments.save(changed, actor()), caller().role))
+        new = patched(EnvironmentFields, EnvironmentFields.of(old))
+        return answer(store.environments.save(old.changed(**new.fields()), actor()))
 
     @api.delete("/projects/<project>/environments/<key>")
     def delete_environment(project: str, key: str) -> tuple[str, int]:
@@ -101,17 +82,18 @@ def add_environments(api: Blueprint, store: Store) -> None:
     @api.post("/projects/<project>/environments/<key>/apiKey")
     def reset_sdk_key(project: str, key: str) -> Response:
         """The old one ends at once, with its connections."""
-        require(Role.ADMIN)
-        old = store.environments.get(project, key)
-        new = old.changed(sdk_key=f"sdk-{secrets.token_hex(16)}")
-        return jsonify(environment_json(store.environments.save(new, actor()), caller().role))
+        return reset(project, key, sdk_key=f"sdk-{secrets.token_hex(16)}")
 
     @api.post("/projects/<project>/environments/<key>/mobileKey")
     def reset_mobile_key(project: str, key: str) -> Response:
+        return reset(project, key, mobile_key=f"mob-{secrets.token_hex(16)}")
+
+    def reset(project: str, key: str, **new: str) -> Response:
         require(Role.ADMIN)
-        old = store.environments.get(project, key)
-        new = old.changed(mobile_key=f"mob-{secrets.token_hex(16)}")
-        return jsonify(environment_json(store.environments.save(new, actor()), caller().role))
+        if "expiry" in request.args:
+            raise Rejected("expiry: the old key ends at once here; reset it without an expiry")
+        environment = store.environments.get(project, key)
+        return answer(store.environments.save(environment.changed(**new), actor()))
 
     @api.get("/caller-identity")
     def caller_identity() -> Response:

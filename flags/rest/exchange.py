@@ -5,10 +5,9 @@ from typing import Final
 
 from flask import Blueprint, Response, jsonify, request
 
-from flags.errors import Rejected
 from flags.exchange import bundle as bundles
 from flags.exchange.datafile import from_datafile, is_datafile, to_datafile
-from flags.rest.requests import actor, body, require
+from flags.rest.requests import actor, body, choice, query_comment, require, switch
 from flags.roles import Role
 from flags.store import Store, new_id, now_ms
 
@@ -21,9 +20,7 @@ def add_exchange(api: Blueprint, store: Store) -> None:
     @api.get("/projects/<project>/environments/<key>/export")
     def export(project: str, key: str) -> Response:
         """Viewers may: there are no secrets in it."""
-        wanted = request.args.get("format", "json")
-        if wanted not in FORMATS:
-            raise Rejected(f"format: expected one of {', '.join(FORMATS)}, found {wanted[:50]!r}")
+        wanted = choice("format", *FORMATS)
         flags, segments = store.flags.all(project), store.segments.all(project, key)
         if wanted == "datafile":
             return jsonify(to_datafile(key, flags, segments))
@@ -53,7 +50,7 @@ def add_exchange(api: Blueprint, store: Store) -> None:
         done = store.importing.run(
             given,
             actor(),
-            comment=request.args.get("comment", "")[:2000],
-            dry_run=request.args.get("dryRun") == "true",
+            comment=query_comment(),
+            dry_run=switch("dryRun"),
         )
         return jsonify(created=done.created, changed=done.changed, unchanged=done.unchanged)

@@ -1,26 +1,33 @@
 """`/api/v2/flags`: read, create, patch and delete feature flags; and whether they are in use."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
 from flags.changes import patch
+from flags.changes.base import World
 from flags.errors import NotFound, Rejected
 from flags.model import Flag
-from flags.rest.creation import create
+from flags.rest.creation import NewFlag, create_flag
 from flags.rest.documents import flag_from, json_patched, merged
 from flags.rest.representation import flag_json, link, page
 from flags.rest.requests import (
-    MERGE_PATCH,
-    SEMANTIC_PATCH,
     actor,
     body,
+    choice,
     expected_version,
     filters,
+    is_merge,
+    is_semantic,
+    matches,
     patch_and_comment,
+    query_comment,
+    read,
+    refuse_trial,
     require,
+    switch,
     window,
 )
 from flags.roles import Role
@@ -28,13 +35,18 @@ from flags.store import Store, new_id, now_ms
 
 _INACTIVE_AFTER = 7 * 24 * 60
 """Minutes without an evaluation."""
+_FILTERS = ("query", "tags", "state", "filterEnv")
 
 
 def add_flags(api: Blueprint, store: Store) -> None:
+    def all_environments(project: str) -> list[str]:
+        return [e.key for e in store.environments.of(project)]
+
     def environments(project: str) -> list[str]:
-        known = [e.key for e in store.environments.of(project)]
-        listed = ",".join([*request.args.getlist("env"), request.args.get("filterEnv", "")])
-        wanted = [key for key in listed.split(",") if key]
+        """Those that are asked for. Raises `NotFound`."""
+        known = all_environments(project)
+        given = [*request.args.getlist("env"), *filters(*_FILTERS).get("filterEnv", ())]
+        wanted = [key for keys in given for key in keys.split(",") if key]
         for key in wanted:
             if key not in known:
                 raise NotFound(f"environment {key!r} does not exist in project {project!r}")
@@ -42,31 +54,22 @@ def add_flags(api: Blueprint, store: Store) -> None:
 
     @api.get("/flags/<project>")
     def list_flags(project: str) -> Response:
-        keys = environments(project)
-        found = [f for f in store.flags.all(project) if _matches(f)]
+        keys, wanted = environments(project), _wanted()
+        found = [f for f in store.flags.all(project) if _is_wanted(f, wanted)]
         limit, offset = window(1000)
-        summary = request.args.get("summary") == "1"
-        return jsonify(
-            page(
-                [flag_json(f, project, keys, summary=summary) for f in _sorted(found)][
-                    offset : offset + limit
-                ],
-                f"/flags/{project}",
-                len(found),
-            )
-        )
+        summary = choice("summary", "0", "1") == "1"
+        shown = _sorted(found)[offset : offset + limit]
+        items = [flag_json(f, project, keys, summary=summary) for f in shown]
+        return jsonify(page(items, f"/flags/{project}", len(found)))
 
     @api.post("/flags/<project>")
-    def create_flag(project: str) -> Response:
+    def post_flag(project: str) -> Response:
         require(Role.OPERATOR)
         keys = environments(project)
-        document = body()
         if request.args.get("clone"):
             raise Rejected("clone: flags cannot be cloned here; create one and patch it")
-        flag = store.flags.create(
-            project, create(document, new_id=new_id, now_ms=now_ms()), actor()
-        )
-        return flag_answer(flag, project, keys, 201)
+        new = create_flag(read(NewFlag), all_environments(project), new_id=new_id, now_ms=now_ms())
+        return flag_answer(store.flags.create(project, new, actor()), project, keys, 201)
 
     @api.get("/flags/<project>/<key>")
     def get_flag(project: str, key: str) -> Response:
@@ -75,32 +78,37 @@ def add_flags(api: Blueprint, store: Store) -> None:
     @api.patch("/flags/<project>/<key>")
     def patch_flag(project: str, key: str) -> Response | tuple[str, int]:
         require(Role.OPERATOR)
+        refuse_trial()
         keys, document = environments(project), body()
-        if request.mimetype_params.get("domain-model") == SEMANTIC_PATCH:
-            wanted = patch.parse(document)
-            if [i.get("kind") for i in wanted.instructions] == ["deleteFlag"]:
-                store.flags.delete(project, key, actor(), wanted.comment)
-                return "", 204
-            flag = store.flags.patch(
-                project,
-                key,
-                wanted.instructions,
-                actor(),
-                environment=wanted.environmentKey or _only(keys),
-                comment=wanted.comment,
-                expected=expected_version(),
-            )
-            return flag_answer(flag, project, keys)
+        if not is_semantic():
+            return flag_answer(patch_document(project, key, document), project, keys)
+        wanted = patch.parse(document)
+        kinds = [i.get("kind") for i in wanted.instructions]
+        if kinds == ["deleteFlag"]:
+            store.flags.delete(project, key, actor(), wanted.comment)
+            return "", 204
+        if "deleteFlag" in kinds:
+            raise Rejected("instructions: deleteFlag is given alone, or not at all")
+        flag = store.flags.patch(
+            project,
+            key,
+            wanted.instructions,
+            actor(),
+            environment=wanted.environmentKey or _only(keys),
+            comment=wanted.comment,
+            expected=expected_version(),
+        )
+        return flag_answer(flag, project, keys)
+
+    def patch_document(project: str, key: str, document: Any) -> Flag:
         operations, comment = patch_and_comment(document)
-        is_merge = request.mimetype == MERGE_PATCH
-        everywhere = [e.key for e in store.environments.of(project)]
+        apply, everywhere = merged if is_merge() else json_patched, all_environments(project)
 
-        def change(flag: Flag, _: object) -> Flag:
-            shown = flag_json(flag, project, everywhere)
-            new = merged(shown, operations) if is_merge else json_patched(shown, operations)
-            return flag_from(new, flag, project, everywhere, new_id=new_id, now_ms=now_ms())
+        def change(flag: Flag, world: World) -> Flag:
+            new = apply(flag_json(flag, project, everywhere), operations)
+            return flag_from(new, flag, project, everywhere, world, now_ms=now_ms())
 
-        flag = store.flags.change(
+        return store.flags.change(
             project,
             key,
             change,
@@ -110,12 +118,11 @@ def add_flags(api: Blueprint, store: Store) -> None:
             instructions=operations if isinstance(operations, list) else [operations],
             expected=expected_version(),
         )
-        return flag_answer(flag, project, keys)
 
     @api.delete("/flags/<project>/<key>")
     def delete_flag(project: str, key: str) -> tuple[str, int]:
         require(Role.OPERATOR)
-        store.flags.delete(project, key, actor(), request.args.get("comment", "")[:2000])
+        store.flags.delete(project, key, actor(), query_comment())
         return "", 204
 
     @api.get("/flag-statuses/<project>/<environment>")
@@ -141,17 +148,20 @@ def flag_answer(flag: Flag, project: str, keys: Sequence[str], status: int = 200
     return response
 
 
-def _matches(flag: Flag) -> bool:
-    wanted = filters()
-    tags = [*request.args.getlist("tag"), *wanted.get("tags", ())]
-    archived = request.args.get("archived") == "true" or "archived" in wanted.get("state", ())
-    words = " ".join(wanted.get("query", ())).lower().split()
-    text = f"{flag.key} {flag.name} {flag.description}".lower()
-    return (
-        flag.archived == archived
-        and all(tag in flag.tags for tag in tags)
-        and all(word in text for word in words)
-    )
+def _wanted() -> dict[str, list[str]]:
+    """What `filter`, `tag` and `archived` ask for. Raises `Rejected`."""
+    wanted = filters(*_FILTERS)
+    wanted["tags"] = [*request.args.getlist("tag"), *wanted.get("tags", ())]
+    states = wanted.setdefault("state", ["archived"] if switch("archived") else ["live"])
+    for state in states:
+        if state not in {"live", "archived"}:
+            raise Rejected(f"filter: state: expected live or archived, found {state[:50]!r}")
+    return wanted
+
+
+def _is_wanted(flag: Flag, wanted: Mapping[str, Sequence[str]]) -> bool:
+    state = "archived" if flag.archived else "live"
+    return state in wanted["state"] and matches(flag, wanted)
 
 
 def _sorted(flags: list[Flag]) -> list[Flag]:

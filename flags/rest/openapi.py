@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
-from flags.changes.patch import FLAG_INSTRUCTIONS, SEGMENT_INSTRUCTIONS
+from flags.changes.patch import FLAG_INSTRUCTIONS, SEGMENT_INSTRUCTIONS, Patch
 from flags.rest.bodies import NewEnvironment, NewProject, NewScheduled, NewToken
 from flags.rest.creation import NewFlag, NewSegment
 from flags.rest.schemas import RESPONSES, ref
@@ -29,8 +29,9 @@ QUERY: Final[dict[str, dict[str, Any]]] = {
     },
     "filter": {
         **_TEXT,
-        "pattern": r"^\w+:[^,]*(,\w+:[^,]*)*$",
-        "description": "`tags:a+b`, `query:words`, `state:archived`.",
+        "pattern": r"^(query|tags):[^,]*(,(query|tags):[^,]*)*$",
+        "description": "`tags:a+b`, `query:words`; of flags also `state:live+archived` and "
+        "`filterEnv:production`.",
     },
     "limit": {**_NUMBER, "description": "At most 1,000."},
     "offset": _NUMBER,
@@ -41,6 +42,26 @@ QUERY: Final[dict[str, dict[str, Any]]] = {
     "dryRun": {"type": "string", "enum": ["true", "false"]},
     "q": {**_TEXT, "description": "Words in title, comment, key or member."},
     "comment": {**_COMMENT, "description": "Why; kept in the audit log."},
+}
+
+
+_IF_MATCH: Final = {
+    "name": "If-Match",
+    "in": "header",
+    "required": False,
+    "description": "The ETag of a read: refused if something has changed since.",
+    "schema": {"type": "string", "pattern": r'^(W/)?"[0-9]{1,9}"$'},
+}
+_SEMANTIC: Final = {
+    "FlagPatch": FLAG_INSTRUCTIONS.items(),
+    "SegmentPatch": SEGMENT_INSTRUCTIONS.items(),
+}
+_DELETE_FLAG: Final = {
+    "type": "object",
+    "description": "The only instruction of its patch.",
+    "required": ["kind"],
+    "properties": {"kind": {}},
+    "additionalProperties": False,
 }
 
 
@@ -78,7 +99,7 @@ OPERATIONS: Final = (
         body="NewFlag"),
     _op("GET /flags/{project}/{key} getFeatureFlag Get feature flag", "Flag", "env"),
     _op("PATCH /flags/{project}/{key} patchFeatureFlag Update feature flag", "Flag", "env",
-        body="FlagPatch"),
+        "dryRun", body="FlagPatch"),
     _op("DELETE /flags/{project}/{key} deleteFeatureFlag Delete feature flag", None, "comment"),
     _op("GET /flag-statuses/{project}/{environment} getFeatureFlagStatuses List flag statuses",
         "FlagStatuses"),
@@ -90,13 +111,14 @@ OPERATIONS: Final = (
         body="NewSegment"),
     _op("GET /segments/{project}/{environment}/{key} getSegment Get segment", "Segment"),
     _op("PATCH /segments/{project}/{environment}/{key} patchSegment Patch segment", "Segment",
-        body="SegmentPatch"),
+        "dryRun", body="SegmentPatch"),
     _op("DELETE /segments/{project}/{environment}/{key} deleteSegment Delete segment", None,
         "comment"),
     _op("GET /projects getProjects List projects", "Projects", *_LIST),
-    _op("POST /projects postProject Create project", "Project", body="NewProject"),
+    _op("POST /projects postProject Create project", "ChangedProject", body="NewProject"),
     _op("GET /projects/{project} getProject Get project", "Project"),
-    _op("PATCH /projects/{project} patchProject Update project", "Project", body="JsonPatch"),
+    _op("PATCH /projects/{project} patchProject Update project", "ChangedProject",
+        body="JsonPatch"),
     _op("GET /projects/{project}/environments getEnvironments List environments", "Environments",
         *_LIST),
     _op("POST /projects/{project}/environments postEnvironment Create environment", "Environment",
@@ -121,7 +143,7 @@ OPERATIONS: Final = (
         "Export", "format"),
     _op("POST /projects/{project}/environments/{key}/import importEnvironment Import a document",
         "Imported", "comment", "dryRun", body="Import", status=200),
-    _op("GET /tokens getTokens List access tokens", "Tokens"),
+    _op("GET /tokens getTokens List access tokens", "Tokens", *_LIST),
     _op("POST /tokens postToken Create access token", "Token", body="NewToken"),
     _op("GET /tokens/{id} getToken Get access token", "Token"),
     _op("PATCH /tokens/{id} patchToken Change name or role of an access token", "Token",
@@ -171,6 +193,8 @@ def _operation(operation: Operation) -> dict[str, Any]:
     success: dict[str, Any] = {"description": "Done."}
     if operation.answer is not None:
         success["content"] = {"application/json": {"schema": ref(operation.answer)}}
+    if operation.answer == "Export":
+        success["content"]["application/yaml"] = {"schema": {"type": "string"}}
     problems = ("400", "401", "403", "404", "405", "409", "413", "415", "503")
     error = {
         "description": "Refused; nothing was changed.",
@@ -183,17 +207,19 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "responses": {str(operation.status): success, **dict.fromkeys(problems, error)},
     }
     if operation.body is not None:
-        schema = ref(operation.body)
-        types = {"application/json": {"schema": schema}}
-        if operation.body.endswith("Patch") and operation.body != "JsonPatch":
-            semantic = "application/json; domain-model=launchdarkly.semanticpatch"
-            types = {
+        content = {"application/json": {"schema": ref(operation.body)}}
+        if operation.body in _SEMANTIC:
+            described["parameters"].append(_IF_MATCH)
+            content = {
                 "application/json": {"schema": ref("JsonPatch")},
-                semantic: {"schema": schema},
-                "application/merge-patch+json": {"schema": {"type": "object"}},
+                "application/json; domain-model=launchdarkly.semanticpatch": {
+                    "schema": ref(operation.body)
+                },
+                "application/merge-patch+json": {"schema": ref("MergePatch")},
             }
+        if operation.body == "FlagPatch":
             described["responses"]["204"] = {"description": "Deleted, by `deleteFlag`."}
-        described["requestBody"] = {"required": True, "content": types}
+        described["requestBody"] = {"required": True, "content": content}
     return described
 
 
@@ -203,7 +229,7 @@ def _path_parameters(path: str) -> list[dict[str, Any]]:
             "name": name,
             "in": "path",
             "required": True,
-            "schema": {"type": "integer", "minimum": 1, "maximum": 2**31}
+            "schema": {"type": "integer", "minimum": 1, "maximum": 2**31 - 1}
             if name == "entry"
             else {"type": "string", "pattern": _KEY, "maxLength": 256},
         }
@@ -220,31 +246,26 @@ def _bodies() -> dict[str, Any]:
     bodies: dict[str, Any] = {}
     for model in (NewFlag, NewSegment, NewProject, NewEnvironment, NewScheduled, NewToken):
         bodies[model.__name__] = _flat(model.model_json_schema(), bodies)
-    for name, known in (("FlagPatch", FLAG_INSTRUCTIONS), ("SegmentPatch", SEGMENT_INSTRUCTIONS)):
-        kinds = {k: _flat(i.model_json_schema(), bodies) for k, i in known.items()}
-        bodies[name] = {
-            "type": "object",
-            "required": ["instructions"],
-            "additionalProperties": False,
-            "properties": {
-                "environmentKey": {"type": "string"},
-                "comment": _COMMENT,
-                "ignoreConflicts": {"type": "boolean"},
-                "instructions": {
-                    "type": "array",
-                    "minItems": 1,
-                    "maxItems": 100,
-                    "items": {"anyOf": [s | {"title": k} for k, s in kinds.items()]},
-                },
-            },
-        }
+    for name, known in _SEMANTIC.items():
+        schema = _flat(Patch.model_json_schema(), bodies)
+        kinds = [_instruction(kind, _flat(i.model_json_schema(), bodies)) for kind, i in known]
+        if name == "FlagPatch":
+            kinds.append(_instruction("deleteFlag", _DELETE_FLAG))
+        schema["properties"]["instructions"]["items"] = {"anyOf": kinds}
+        bodies[name] = schema | {"title": name}
     return bodies
+
+
+def _instruction(kind: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema of one kind, of a class that may have several."""
+    properties = schema["properties"] | {"kind": {"const": kind}}
+    return schema | {"title": kind, "properties": properties}
 
 
 def _flat(schema: dict[str, Any], components: dict[str, Any]) -> dict[str, Any]:
     """Definitions inside a model's schema become components."""
     for name, definition in schema.pop("$defs", {}).items():
-        components[name] = _moved(definition)
+        components[name.removeprefix("_")] = _moved(definition)
     moved: dict[str, Any] = _moved(schema)
     return moved
 
@@ -252,7 +273,7 @@ def _flat(schema: dict[str, Any], components: dict[str, Any]) -> dict[str, Any]:
 def _moved(value: Any) -> Any:
     if isinstance(value, dict):
         return {
-            k: v.replace("#/$defs/", "#/components/schemas/")
+            k: ref(v.removeprefix("#/$defs/").removeprefix("_"))["$ref"]
             if k == "$ref" and isinstance(v, str)
             else _moved(v)
             for k, v in value.items()

@@ -169,8 +169,12 @@ def segment_json(segment: Segment, project: str, environment: str) -> dict[str, 
     }
 
 
-def project_json(project: Project, environments: Sequence[Environment], role: Role) -> Any:
+def project_json(
+    project: Project, environments: Sequence[Environment], role: Role, *, changed: bool = False
+) -> dict[str, Any]:
+    """`changed`: as the answer to a change, in which environments are a list and no page."""
     path = f"/projects/{project.key}"
+    shown = [environment_json(e, role) for e in environments]
     return {
         "_id": project.key,
         "key": project.key,
@@ -178,11 +182,7 @@ def project_json(project: Project, environments: Sequence[Environment], role: Ro
         "tags": list(project.tags),
         "includeInSnippetByDefault": False,
         "defaultClientSideAvailability": {"usingMobileKey": False, "usingEnvironmentId": False},
-        "environments": page(
-            [environment_json(e, role) for e in environments],
-            f"{path}/environments",
-            len(environments),
-        ),
+        "environments": shown if changed else page(shown, f"{path}/environments", len(shown)),
         "_links": link(path, environments=f"{path}/environments"),
     }
 
@@ -291,7 +291,14 @@ def serve_json(serve: Serve) -> dict[str, Any]:
     return {
         "rollout": {
             "contextKind": serve.rollout.context_kind,
-            "variations": [v.model_dump(exclude_defaults=True) for v in serve.rollout.variations],
+            "variations": [
+                {
+                    "variation": share.variation,
+                    "weight": share.weight,
+                    **({"_untracked": True} if share.untracked else {}),
+                }
+                for share in serve.rollout.variations
+            ],
             **({"bucketBy": serve.rollout.bucket_by} if serve.rollout.bucket_by else {}),
             **({"seed": serve.rollout.seed} if serve.rollout.seed is not None else {}),
             **({"kind": "experiment"} if serve.rollout.kind == "experiment" else {}),

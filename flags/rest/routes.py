@@ -1,9 +1,17 @@
 """The blueprint of `/api/v2`, and the shape of errors. Reads and changes the store, no streams."""
 
-from flask import Blueprint, Flask, Response, jsonify, render_template, request
-from werkzeug.exceptions import HTTPException
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    jsonify,
+    make_response,
+    render_template,
+    request,
+)
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from flags.errors import Rejected
+from flags.errors import NotFound, Rejected
 from flags.rest.audit import add_audit
 from flags.rest.environments import add_environments
 from flags.rest.exchange import add_exchange
@@ -21,7 +29,9 @@ def rest(store: Store) -> Blueprint:
     api = Blueprint("rest", __name__, url_prefix="/api/v2")
 
     @api.before_request
-    def _authenticate() -> None:
+    def _check() -> None:
+        if any("\0" in given for given in (request.path, *request.args.values())):
+            raise NotFound("the character U+0000 is in no key")
         if request.endpoint != "rest.openapi":
             authenticate(store)
 
@@ -52,6 +62,9 @@ def install_errors(app: Flask) -> None:
         return answer(error.code, str(error), error.status)
 
     @app.errorhandler(HTTPException)
-    def _http(error: HTTPException) -> tuple[Response | str, int]:
+    def _http(error: HTTPException) -> Response:
         code = (error.name or "error").lower().replace(" ", "_")
-        return answer(code, error.description or error.name, error.code or 500)
+        response = make_response(answer(code, error.description or error.name, error.code or 500))
+        if isinstance(error, MethodNotAllowed):
+            response.headers["Allow"] = ", ".join(error.valid_methods or ())
+        return response

@@ -1,14 +1,13 @@
 """Scheduled changes of a flag, below `/api/v2/projects/…/scheduled-changes`."""
 
 from flask import Blueprint, Response, jsonify
-from pydantic import ValidationError
 
-from flags.errors import Rejected, first_problem
 from flags.rest.bodies import NewScheduled
 from flags.rest.representation import link, scheduled_json
-from flags.rest.requests import actor, body, require
+from flags.rest.requests import actor, read, require
 from flags.roles import Role
 from flags.store import Store
+from flags.store.environments import require_comment
 
 _PATH = "/projects/<project>/flags/<key>/environments/<environment>/scheduled-changes"
 
@@ -25,10 +24,8 @@ def add_schedule(api: Blueprint, store: Store) -> None:
     @api.post(_PATH)
     def schedule(project: str, key: str, environment: str) -> tuple[Response, int]:
         require(Role.OPERATOR)
-        try:
-            new = NewScheduled.model_validate(body())
-        except ValidationError as error:
-            raise Rejected(first_problem(error)) from None
+        new = read(NewScheduled)
+        require_comment([store.environments.get(project, environment)], new.comment)
         made = store.schedule.add(
             project,
             environment,

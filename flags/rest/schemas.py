@@ -1,4 +1,4 @@
-"""JSON schemas of what the REST API answers. Pure data."""
+"""JSON schemas of what the REST API answers, and of the patches of documents. Pure data."""
 
 from typing import Any, Final
 
@@ -33,7 +33,7 @@ _SERVE: Final = {
         {
             "contextKind": _TEXT,
             "variations": _list(
-                _object({"variation": _INTEGER, "weight": _INTEGER}, {"untracked": _BOOLEAN})
+                _object({"variation": _INTEGER, "weight": _INTEGER}, {"_untracked": _BOOLEAN})
             ),
         },
         {"bucketBy": _TEXT, "seed": _INTEGER, "kind": _TEXT},
@@ -41,6 +41,17 @@ _SERVE: Final = {
 }
 _TARGET: Final = _object({"contextKind": _TEXT, "variation": _INTEGER, "values": _list(_TEXT)})
 _CONTEXTS: Final = _object({"contextKind": _TEXT, "values": _list(_TEXT)})
+_PROJECT: Final = {
+    "_id": _TEXT,
+    "key": _TEXT,
+    "name": _TEXT,
+    "tags": _list(_TEXT),
+    "includeInSnippetByDefault": _BOOLEAN,
+    "defaultClientSideAvailability": _object(
+        {"usingMobileKey": _BOOLEAN, "usingEnvironmentId": _BOOLEAN}
+    ),
+    "_links": ref("Links"),
+}
 
 RESPONSES: Final[dict[str, Any]] = {
     "Error": _object({"code": _TEXT, "message": _TEXT}),
@@ -171,17 +182,8 @@ RESPONSES: Final[dict[str, Any]] = {
         }
     ),
     "Environments": _page("Environment"),
-    "Project": _object(
-        {
-            "_id": _TEXT,
-            "key": _TEXT,
-            "name": _TEXT,
-            "tags": _list(_TEXT),
-            "includeInSnippetByDefault": _BOOLEAN,
-            "environments": ref("Environments"),
-            "_links": ref("Links"),
-        }
-    ),
+    "Project": _object(_PROJECT | {"environments": ref("Environments")}),
+    "ChangedProject": _object(_PROJECT | {"environments": _list(ref("Environment"))}),
     "Projects": _page("Project"),
     "Token": _object(
         {
@@ -233,7 +235,7 @@ RESPONSES: Final[dict[str, Any]] = {
             "currentVersion": {"type": ["object", "null"]},
         },
     ),
-    "AuditLog": _page("AuditEntry"),
+    "AuditLog": _object({"items": _list(ref("AuditEntry")), "_links": ref("Links")}),
     "Reverted": {"anyOf": [ref("Flag"), ref("Segment")]},
     "Export": {"type": "object"},
     "Import": {
@@ -249,6 +251,10 @@ RESPONSES: Final[dict[str, Any]] = {
             ref("Operations"),
             _object({"patch": ref("Operations")}, {"comment": _TEXT}),
         ]
+    },
+    "MergePatch": {
+        "type": "object",
+        "description": "Members to change (RFC 7396), or `merge` with them beside a `comment`.",
     },
     "Operations": _list(
         _object(

@@ -1,20 +1,26 @@
 """`/api/v2/segments`: read, create, patch and delete segments."""
 
-from flask import Blueprint, Response, jsonify, request
+from typing import Any
+
+from flask import Blueprint, Response, jsonify
 
 from flags.changes import patch
 from flags.model import Segment
-from flags.rest.creation import create_segment
+from flags.rest.creation import NewSegment, create_segment
 from flags.rest.documents import json_patched, merged, segment_from
 from flags.rest.representation import page, segment_json
 from flags.rest.requests import (
-    MERGE_PATCH,
-    SEMANTIC_PATCH,
     actor,
     body,
     expected_version,
     filters,
+    is_merge,
+    is_semantic,
+    matches,
     patch_and_comment,
+    query_comment,
+    read,
+    refuse_trial,
     require,
     window,
 )
@@ -31,10 +37,8 @@ def add_segments(api: Blueprint, store: Store) -> None:
 
     @api.get("/segments/<project>/<environment>")
     def list_segments(project: str, environment: str) -> Response:
-        tags = filters().get("tags", ())
-        found = [
-            s for s in store.segments.all(project, environment) if all(t in s.tags for t in tags)
-        ]
+        wanted = filters("query", "tags")
+        found = [s for s in store.segments.all(project, environment) if matches(s, wanted)]
         limit, offset = window(50)
         return jsonify(
             page(
@@ -45,12 +49,10 @@ def add_segments(api: Blueprint, store: Store) -> None:
         )
 
     @api.post("/segments/<project>/<environment>")
-    def create(project: str, environment: str) -> Response:
+    def post_segment(project: str, environment: str) -> Response:
         require(Role.OPERATOR)
-        new = create_segment(body(), salt=new_salt(), now_ms=now_ms())
-        segment = store.segments.create(
-            project, environment, new, actor(), request.args.get("comment", "")[:2000]
-        )
+        new = create_segment(read(NewSegment), salt=new_salt(), now_ms=now_ms())
+        segment = store.segments.create(project, environment, new, actor(), query_comment())
         return answer(segment, project, environment, 201)
 
     @api.get("/segments/<project>/<environment>/<key>")
@@ -60,28 +62,32 @@ def add_segments(api: Blueprint, store: Store) -> None:
     @api.patch("/segments/<project>/<environment>/<key>")
     def patch_segment(project: str, environment: str, key: str) -> Response:
         require(Role.OPERATOR)
+        refuse_trial()
         document = body()
-        if request.mimetype_params.get("domain-model") == SEMANTIC_PATCH:
-            wanted = patch.parse(document)
-            segment = store.segments.patch(
-                project,
-                environment,
-                key,
-                wanted.instructions,
-                actor(),
-                comment=wanted.comment,
-                expected=expected_version(),
-            )
-            return answer(segment, project, environment)
+        change = patch_semantically if is_semantic() else patch_document
+        return answer(change(project, environment, key, document), project, environment)
+
+    def patch_semantically(project: str, environment: str, key: str, document: Any) -> Segment:
+        wanted = patch.parse(document)
+        return store.segments.patch(
+            project,
+            environment,
+            key,
+            wanted.instructions,
+            actor(),
+            comment=wanted.comment,
+            expected=expected_version(),
+        )
+
+    def patch_document(project: str, environment: str, key: str, document: Any) -> Segment:
         operations, comment = patch_and_comment(document)
-        is_merge = request.mimetype == MERGE_PATCH
+        apply = merged if is_merge() else json_patched
 
         def change(segment: Segment, _: object) -> Segment:
             shown = segment_json(segment, project, environment)
-            new = merged(shown, operations) if is_merge else json_patched(shown, operations)
-            return segment_from(new, segment, project, environment)
+            return segment_from(apply(shown, operations), segment, project, environment)
 
-        segment = store.segments.change(
+        return store.segments.change(
             project,
             environment,
             key,
@@ -92,11 +98,9 @@ def add_segments(api: Blueprint, store: Store) -> None:
             instructions=operations if isinstance(operations, list) else [operations],
             expected=expected_version(),
         )
-        return answer(segment, project, environment)
 
     @api.delete("/segments/<project>/<environment>/<key>")
     def delete_segment(project: str, environment: str, key: str) -> tuple[str, int]:
         require(Role.OPERATOR)
-        comment = request.args.get("comment", "")[:2000]
-        store.segments.delete(project, environment, key, actor(), comment)
+        store.segments.delete(project, environment, key, actor(), query_comment())
         return "", 204
