@@ -114,12 +114,24 @@ def credentials() -> Credentials:
     return CREDENTIALS
 
 
+def settings_in(folder: Path) -> ServerSettings:
+    file = folder / "credentials.json"
+    file.write_text(CREDENTIALS.model_dump_json())
+    return ServerSettings(port=0, database=folder / "flags.db", credentials=file)
+
+
 @pytest.fixture
 def settings(tmp_path: Path) -> ServerSettings:
     """Of a server that has not started yet."""
-    file = tmp_path / "credentials.json"
-    file.write_text(CREDENTIALS.model_dump_json())
-    return ServerSettings(port=0, database=tmp_path / "flags.db", credentials=file)
+    return settings_in(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One for many tests, each of which keeps to a project of its own."""
+    shared = Server(settings_in(tmp_path_factory.mktemp("shared-server")))
+    with shared.running():
+        yield shared
 
 
 @pytest.fixture
