@@ -100,9 +100,9 @@ async def running_server(settings: ServerSettings) -> AsyncIterator[str]:
             for chore in chores:
                 chore.cancel()
             live.close()
-            hub.close()
             server.should_exit = True
             await serving
+            hub.close()  # now that no SDK can come back to this server
             await asyncio.gather(*chores, return_exceptions=True)
             store.evaluations.add(*ingestion.take(), now_minute())
 

@@ -62,9 +62,13 @@ class Connection(asyncio.Protocol):
 
     def close(self) -> None:
         """End the stream after what was written; the SDK reconnects by itself."""
-        if self._transport is not None:
-            self._transport.write(LAST_CHUNK)
-            self._transport.close()
+        if self._transport is None:
+            return
+        if self._stalled_since is not None:
+            self._transport.abort()  # it might never take the rest
+            return
+        self._transport.write(LAST_CHUNK)
+        self._transport.close()
 
     def pause_writing(self) -> None:
         self._stalled_since = time.monotonic()
