@@ -24,6 +24,7 @@ from flags.model.base import portable
 Values = Annotated[
     list[Annotated[str, Field(max_length=512), AfterValidator(portable)]], Field(max_length=10_000)
 ]
+Name = Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(portable)]
 AnyRule = TypeVar("AnyRule", Rule, SegmentRule)
 
 

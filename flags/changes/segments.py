@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from flags.changes.base import SegmentInstruction, Values, World, replaced, rule_at
+from flags.changes.base import Name, SegmentInstruction, Values, World, replaced, rule_at
 from flags.changes.rules import NewClauses
 from flags.model import FULL_WEIGHT, ContextKind, Key, Segment, SegmentRule, SegmentTarget, Text
 
@@ -90,7 +90,7 @@ class UpdateRuleRollout(SegmentInstruction):
 
 class UpdateSegmentName(SegmentInstruction):
     kind: Literal["updateName"]
-    value: Annotated[Text, Field(min_length=1)]
+    value: Name
 
     def apply(self, segment: Segment, world: World) -> Segment:
         return segment.changed(name=self.value)
@@ -142,6 +142,8 @@ def reaches(segment: Segment, key: str, world: World) -> bool:
 def _with(
     targets: tuple[SegmentTarget, ...], context_kind: str, values: list[str]
 ) -> tuple[SegmentTarget, ...]:
+    if not values:
+        return targets
     own = next((t.values for t in targets if t.context_kind == context_kind), ())
     added = SegmentTarget(context_kind=context_kind, values=tuple(dict.fromkeys((*own, *values))))
     return (*(t for t in targets if t.context_kind != context_kind), added)

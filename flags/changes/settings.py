@@ -1,10 +1,8 @@
 """What all environments of a flag share: its variations, names, tags and availability."""
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import Field
-
-from flags.changes.base import FlagInstruction, World, index_of, renumbered, replaced, same
+from flags.changes.base import FlagInstruction, Name, World, index_of, renumbered, replaced, same
 from flags.model import Config, Flag, Json, Key, Text, Variation
 
 Availability = Literal["usingEnvironmentId", "usingMobileKey"]
@@ -101,7 +99,7 @@ class UpdateDefaultVariation(FlagInstruction):
 
 class UpdateName(FlagInstruction):
     kind: Literal["updateName"]
-    value: Annotated[Text, Field(min_length=1)]
+    value: Name
 
     def apply(self, flag: Flag, world: World) -> Flag:
         return flag.changed(name=self.value)
