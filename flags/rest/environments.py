@@ -59,7 +59,8 @@ def add_environments(api: Blueprint, store: Store) -> None:
     @api.post("/projects/<project>/environments")
     def create_environment(project: str) -> tuple[Response, int]:
         require(Role.ADMIN)
-        environment = read(NewEnvironment).build(project)
+        known = store.environments.project(project)
+        environment = read(NewEnvironment).build(known.key)
         return answer(store.environments.create(environment, actor())), 201
 
     @api.get("/projects/<project>/environments/<key>")

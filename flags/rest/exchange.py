@@ -33,6 +33,7 @@ def add_exchange(api: Blueprint, store: Store) -> None:
     def import_(project: str, key: str) -> Response:
         """Our own document or LaunchDarkly's data file, all of it or nothing."""
         require(Role.OPERATOR)
+        store.environments.get(project, key)
         request.max_content_length = MAX_IMPORT
         document = body()
         if is_datafile(document):

@@ -35,7 +35,11 @@ QUERY: Final[dict[str, dict[str, Any]]] = {
     },
     "limit": {**_NUMBER, "description": "At most 1,000."},
     "offset": _NUMBER,
-    "spec": {**_TEXT, "description": "`proj/KEY:env/KEY:flag/KEY`, `*` for any."},
+    "spec": {
+        **_TEXT,
+        "pattern": r"^proj/[^:;/]+(:env/[^:;/]+)?(:(flag|segment)/[^:;/]+)?$",
+        "description": "`proj/KEY:env/KEY:flag/KEY`, `*` for any.",
+    },
     "before": {**_NUMBER, "description": "Epoch milliseconds."},
     "after": {**_NUMBER, "description": "Epoch milliseconds."},
     "format": {"type": "string", "enum": ["json", "yaml", "datafile"]},
@@ -99,7 +103,7 @@ OPERATIONS: Final = (
         body="NewFlag"),
     _op("GET /flags/{project}/{key} getFeatureFlag Get feature flag", "Flag", "env"),
     _op("PATCH /flags/{project}/{key} patchFeatureFlag Update feature flag", "Flag", "env",
-        "dryRun", body="FlagPatch"),
+        body="FlagPatch"),
     _op("DELETE /flags/{project}/{key} deleteFeatureFlag Delete feature flag", None, "comment"),
     _op("GET /flag-statuses/{project}/{environment} getFeatureFlagStatuses List flag statuses",
         "FlagStatuses"),
@@ -111,7 +115,7 @@ OPERATIONS: Final = (
         body="NewSegment"),
     _op("GET /segments/{project}/{environment}/{key} getSegment Get segment", "Segment"),
     _op("PATCH /segments/{project}/{environment}/{key} patchSegment Patch segment", "Segment",
-        "dryRun", body="SegmentPatch"),
+        body="SegmentPatch"),
     _op("DELETE /segments/{project}/{environment}/{key} deleteSegment Delete segment", None,
         "comment"),
     _op("GET /projects getProjects List projects", "Projects", *_LIST),
@@ -251,8 +255,10 @@ def _bodies() -> dict[str, Any]:
         kinds = [_instruction(kind, _flat(i.model_json_schema(), bodies)) for kind, i in known]
         if name == "FlagPatch":
             kinds.append(_instruction("deleteFlag", _DELETE_FLAG))
-        schema["properties"]["instructions"]["items"] = {"anyOf": kinds}
+        bodies[name.replace("Patch", "Instruction")] = {"anyOf": kinds}
+        schema["properties"]["instructions"]["items"] = ref(name.replace("Patch", "Instruction"))
         bodies[name] = schema | {"title": name}
+    bodies["NewScheduled"]["properties"]["instructions"]["items"] = ref("FlagInstruction")
     return bodies
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 from flask import g, request
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
-from werkzeug.exceptions import UnsupportedMediaType
+from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 from flags.errors import Rejected, Unauthorized, first_problem
 from flags.model import Actor, Flag, Segment, Token
@@ -56,6 +56,9 @@ def body() -> Any:
     Raises `Rejected`; `UnsupportedMediaType` for what says that it is something else.
     """
     data = request.get_data()
+    most = request.max_content_length
+    if request.content_length is None and most is not None and len(data) >= most:
+        raise RequestEntityTooLarge  # a chunked body, which is cut off there
     if request.mimetype and request.mimetype not in _JSON_TYPES:
         raise UnsupportedMediaType(
             f"Content-Type: expected {', '.join(_JSON_TYPES)}, found {request.mimetype[:100]!r}"

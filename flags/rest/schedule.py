@@ -24,8 +24,10 @@ def add_schedule(api: Blueprint, store: Store) -> None:
     @api.post(_PATH)
     def schedule(project: str, key: str, environment: str) -> tuple[Response, int]:
         require(Role.OPERATOR)
+        store.flags.get(project, key)
+        there = store.environments.get(project, environment)
         new = read(NewScheduled)
-        require_comment([store.environments.get(project, environment)], new.comment)
+        require_comment([there], new.comment)
         made = store.schedule.add(
             project,
             environment,

@@ -41,6 +41,14 @@ _SERVE: Final = {
 }
 _TARGET: Final = _object({"contextKind": _TEXT, "variation": _INTEGER, "values": _list(_TEXT)})
 _CONTEXTS: Final = _object({"contextKind": _TEXT, "values": _list(_TEXT)})
+_POINTER: Final = {"type": "string", "pattern": "^(/.*)?$"}
+
+
+def _operation(kinds: list[str], others: dict[str, Any]) -> dict[str, Any]:
+    """Of a JSON patch."""
+    return _object({"op": {"type": "string", "enum": kinds}, "path": _POINTER} | others)
+
+
 _PROJECT: Final = {
     "_id": _TEXT,
     "key": _TEXT,
@@ -257,16 +265,13 @@ RESPONSES: Final[dict[str, Any]] = {
         "description": "Members to change (RFC 7396), or `merge` with them beside a `comment`.",
     },
     "Operations": _list(
-        _object(
-            {
-                "op": {
-                    "type": "string",
-                    "enum": ["add", "remove", "replace", "move", "copy", "test"],
-                },
-                "path": {"type": "string", "pattern": "^(/.*)?$"},
-            },
-            {"value": _ANY, "from": {"type": "string", "pattern": "^(/.*)?$"}},
-        )
+        {
+            "anyOf": [
+                _operation(["add", "replace", "test"], {"value": _ANY}),
+                _operation(["copy", "move"], {"from": _POINTER}),
+                _operation(["remove"], {}),
+            ]
+        }
     )
     | {"minItems": 1, "maxItems": 100},
 }
