@@ -11,6 +11,7 @@ from flag_builders import CLAUSE, Known, a_segment, patched_segment, segment_rul
 from flags.changes.segments import reaches
 from flags.errors import Rejected
 from flags.model import Segment
+from instruction_strategies import patient
 
 Instruction = Mapping[str, Any]
 BETA = a_segment()
@@ -299,6 +300,7 @@ any_change = st.builds(
 )  # fmt: skip
 
 
+@patient
 @given(st.lists(any_change, max_size=12))
 def test_nobody_is_in_and_out(instructions: list[Instruction]) -> None:
     segment = patched_segment(BETA, *instructions)

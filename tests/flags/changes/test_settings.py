@@ -119,7 +119,7 @@ class TestVariations:
         assert patched(STAGED, update("v-off", value="off", name="Old")).variations[0].name == "Old"
 
     def test_defaults(self) -> None:
-        change = {"kind": "updateDefaultVariation", "onVariationValue": "c"}
+        change: Instruction = {"kind": "updateDefaultVariation", "onVariationValue": "c"}
         assert patched(CHOICE, change).defaults == Defaults(on_variation=2, off_variation=0)
         change = {**change, "offVariationValue": "d"}
         assert patched(CHOICE, change).defaults == Defaults(on_variation=2, off_variation=3)
