@@ -60,19 +60,15 @@ class ClientConnection(Connection):
         self._available = available
         self._with_reasons = with_reasons
 
-    def tell(self, changed: Stored, affected: frozenset[str]) -> None:
-        """Of the flags that a change affects, for this context."""
+    def tell(self, changed: Stored, affected: frozenset[str], before: Snapshot) -> None:
+        """Of the flags that a change affects, for this context; others are never named."""
         messages = []
-        if changed.kind == "flag" and changed.encoded is None:
-            messages.append(client.delete(changed.key, changed.sequence))
         snapshot = self._state.snapshot
         for key in affected:
-            flag = snapshot.flags.get(key)
-            if flag is None:
-                continue
-            if not self._available(flag):
-                # It may have been available until now.
-                messages.append(client.delete(key, changed.sequence))
+            flag, old = snapshot.flags.get(key), before.flags.get(key)
+            if flag is None or not self._available(flag):
+                if old is not None and self._available(old):
+                    messages.append(client.delete(key, changed.sequence))
                 continue
             wire = client.client_flag(
                 flag,

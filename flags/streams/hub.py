@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from flags.evaluation.context import Context
-from flags.model import Environment
+from flags.model import Environment, Snapshot
 from flags.store.changes import Change, Deleted
 from flags.streams.channel import Channel
 from flags.streams.client import Available, ClientConnection, affected_by
@@ -90,6 +90,7 @@ class EnvironmentHub:
 
     def apply(self, change: Change) -> bool:
         """Tell everyone of a change; whether there was anything to tell."""
+        before = self.state.snapshot
         stored = self.state.apply(change)
         if stored is None:
             return False
@@ -100,7 +101,7 @@ class EnvironmentHub:
             closing = v2.transferred(self.state.epoch, sequence)
             self.server_v2.send(v2.stream((stored.v2(), closing)))
         if self.clients.connections:
-            self._tell_clients(stored)
+            self._tell_clients(stored, before)
         if self.pings.connections:
             self.pings.send(client.PING)
         return True
@@ -109,11 +110,11 @@ class EnvironmentHub:
         for _, channel in self.channels:
             channel.close()
 
-    def _tell_clients(self, stored: Stored) -> None:
+    def _tell_clients(self, stored: Stored, before: Snapshot) -> None:
         affected = affected_by(stored, self.state.snapshot)
         for connection in self.clients.connections:
             if isinstance(connection, ClientConnection):
-                connection.tell(stored, affected)
+                connection.tell(stored, affected, before)
 
     @staticmethod
     def _joined(channel: Channel, connection: Connection) -> Connection:
