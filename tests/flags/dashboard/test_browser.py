@@ -276,7 +276,6 @@ def test_the_keyboard_is_enough(server: "Server", window: Callable[..., Page]) -
     page.keyboard.press("j")
     page.keyboard.press("Enter")
     page.wait_for_url(f"**{HOME}/flags/gamma")
-    page.keyboard.press("j")
 
 
 def test_every_control_can_be_reached(server: "Server", window: Callable[..., Page]) -> None:
@@ -335,6 +334,31 @@ def test_narrow_pages_do_not_scroll_sideways(
         assert page.evaluate("document.documentElement.scrollWidth") <= 375, path
         ink = page.evaluate("getComputedStyle(document.body).color")
         assert (sum(map(int, ink[4:-1].split(","))) > 384) is (scheme == "dark")
+
+
+NAMELESS: Final = """
+() => {
+  const controls = "input:not([type=hidden]), select, textarea:not([hidden]), button, a, summary";
+  const name = e => e.ariaLabel || e.labels?.[0]?.textContent.trim() || e.textContent.trim();
+  return [...document.querySelectorAll(controls)].filter(e => !name(e)).map(e => e.outerHTML);
+}
+"""
+TWICE: Final = """
+() => { const ids = [...document.querySelectorAll("[id]")].map(e => e.id);
+        return ids.filter((id, i) => ids.indexOf(id) !== i); }
+"""
+
+
+def test_every_control_has_a_name_and_every_id_is_one(
+    server: "Server", window: Callable[..., Page]
+) -> None:
+    server.migration("publishing")
+    server.create("a")
+    page = window()
+    for path in PAGES:
+        page.goto(HOME + path)
+        assert page.evaluate(NAMELESS) == [], path
+        assert page.evaluate(TWICE) == [], path
 
 
 def test_without_script_everything_is_there(server: "Server", window: Callable[..., Page]) -> None:
