@@ -57,7 +57,7 @@ def install(app: Flask, store: Store, host: str) -> None:
 
     @app.route("/login", methods=["GET", "POST"])
     def login() -> Response | tuple[str, int] | str:
-        wanted, given = local_page(request.values.get("next", "/")), request.values.get("token")
+        wanted, given = local_page(request.values.get("next", "/")), request.form.get("token")
         if given is None:
             return _sign_in_page(wanted, 200)
         token = store.tokens.find(given.strip())

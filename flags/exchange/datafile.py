@@ -72,7 +72,7 @@ def _values(flag: Flag) -> list[Any]:
 
 
 def _members(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    found = document.get(name) or {}
+    found = document.get(name, {})
     if not isinstance(found, Mapping):
         raise Rejected(f"{name}: expected an object by key")
     return found

@@ -51,7 +51,7 @@ def _flag(document: Mapping[str, Any], environment: str, now_ms: int) -> Flag:
         is_migration = "migration" in (document.get("_purpose"), document.get("kind"))
         flag = Flag(
             key=document["key"],
-            name=document.get("name") or document["key"],
+            name=document.get("name", document["key"]),
             description=document.get("description") or "",
             kind="migration"
             if is_migration
@@ -92,7 +92,7 @@ def _segment(document: Mapping[str, Any], now_ms: int) -> Segment:
         # The REST API shows no salt, so members of a percentage may change.
         read = read_segment({"salt": key, **document}, modified=now_ms)
         return read.changed(
-            name=document.get("name") or key,
+            name=document.get("name", key),
             description=document.get("description") or "",
             tags=tuple(document.get("tags") or ()),
         )

@@ -73,16 +73,17 @@ class Config(Model):
     @field_validator("targets")
     @classmethod
     def _merged(cls, targets: tuple[Target, ...]) -> tuple[Target, ...]:
-        """One for each context kind and variation: of several, SDKs read the first only."""
+        """One for each context kind and variation: of several, SDKs read the first only. None
+        without keys.
+        """
         values: dict[tuple[str, int], dict[str, None]] = {}
         for target in targets:
             known = values.setdefault((target.context_kind, target.variation), {})
             known.update(dict.fromkeys(target.values))
-        if len(values) == len(targets):
-            return targets
         return tuple(
             Target(context_kind=kind, variation=variation, values=tuple(keys))
             for (kind, variation), keys in values.items()
+            if keys
         )
 
 

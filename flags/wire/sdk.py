@@ -3,7 +3,8 @@
 Source: launchdarkly-server-sdk 9.18 (`ldclient/impl/model`).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from flags.model import (
@@ -78,6 +79,18 @@ def sdk_segment(segment: Segment) -> dict[str, Any]:
     }
 
 
+@contextmanager
+def _readable() -> Iterator[None]:
+    """What is missing or of another type becomes a `ValueError`."""
+    try:
+        yield
+    except KeyError as error:
+        raise ValueError(f"{error.args[0]} is missing") from None
+    except (AttributeError, TypeError):
+        raise ValueError("expected objects and lists as LaunchDarkly has them") from None
+
+
+@_readable()
 def read_config(wire: Mapping[str, Any], *, modified: int) -> Config:
     """The reverse of `sdk_flag`, for its environment's part. Raises `ValueError`.
 
@@ -123,6 +136,7 @@ def read_config(wire: Mapping[str, Any], *, modified: int) -> Config:
     )
 
 
+@_readable()
 def read_segment(wire: Mapping[str, Any], *, modified: int) -> Segment:
     """The reverse of `sdk_segment`. Raises `ValueError`."""
     if wire.get("unbounded"):
@@ -250,7 +264,7 @@ def _read_serve(wire: Mapping[str, Any]) -> dict[str, Any]:
             "seed": rollout.get("seed"),
             "variations": [
                 {"variation": v["variation"], "weight": v["weight"]}
-                | ({"untracked": True} if v.get("untracked") else {})
+                | ({"untracked": True} if v.get("untracked") or v.get("_untracked") else {})
                 for v in rollout["variations"]
             ],
         }

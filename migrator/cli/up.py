@@ -113,7 +113,7 @@ def _write_access(composition: Composition, secrets: Secrets, state: StateDir) -
         return
     write_atomically(state.credentials, json.dumps(composition.credentials, indent=1))
     token = secrets.flags_tokens[member()]
-    write_atomically(state.dashboard_url, f"{composition.addresses.flags}/login?token={token}\n")
+    write_atomically(state.dashboard_url, f"{composition.addresses.flags}/login#token={token}\n")
 
 
 async def _run(composition: Composition, state: StateDir, as_json: bool) -> int:

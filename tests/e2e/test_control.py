@@ -98,7 +98,7 @@ def by_dashboard(running: Running, on: bool) -> None:
     with httpx.Client(
         base_url=running.address("flags"), follow_redirects=True, trust_env=False
     ) as browser:
-        page = browser.get("/login", params={"token": running.token()}).raise_for_status()
+        page = browser.post("/login", data={"token": running.token()}).raise_for_status()
         csrf = re.search(r'name="csrf" value="([^"]+)"', page.text)
         assert csrf is not None
         form = {"csrf": csrf[1], "to": "on" if on else "off"}
