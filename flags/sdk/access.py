@@ -7,6 +7,7 @@ id in the path. That is no secret, so an unknown one is 404 and not 401.
 from collections.abc import Mapping
 
 from flags.errors import NotFound, Unauthorized
+from flags.streams.client import Available, for_browsers, for_mobile
 from flags.streams.hub import EnvironmentHub, Hub
 
 
@@ -32,3 +33,16 @@ def by_client_side_id(hub: Hub, client_side_id: str) -> EnvironmentHub:
     if found is None:
         raise NotFound("unknown client-side id")
     return found
+
+
+def by_auth(
+    hub: Hub, headers: Mapping[str, str], query: Mapping[str, str]
+) -> tuple[EnvironmentHub, Available]:
+    """Of a client-side SDK of the second generation, and what is available to it.
+
+    Browsers name their client-side id in `auth`, others send a mobile key. Raises `NotFound` or
+    `Unauthorized`.
+    """
+    if "auth" in query:
+        return by_client_side_id(hub, query["auth"]), for_browsers
+    return by_mobile_key(hub, headers), for_mobile

@@ -13,13 +13,14 @@ from starlette.routing import Route
 
 from flags.evaluation.context import Context
 from flags.model import Flag
-from flags.sdk.access import by_client_side_id, by_mobile_key, by_sdk_key
+from flags.sdk.access import by_auth, by_client_side_id, by_mobile_key, by_sdk_key
 from flags.sdk.body import limited_body
 from flags.sdk.contexts import CORS, from_path, require_hash
 from flags.sdk.seen import Seen
 from flags.streams.client import Available, evaluated, for_browsers, for_mobile
 from flags.streams.hub import EnvironmentHub, Hub
 from flags.streams.protocol import MAX_CONTEXT
+from flags.wire import client, v2
 from flags.wire.encoding import compact
 
 Find = Callable[[Request], EnvironmentHub]
@@ -51,18 +52,22 @@ def client_side_routes(hub: Hub, seen: Seen) -> list[Route]:
                 available,
                 with_reasons=request.query_params.get("withReasons") == "true",
             )
-            body = compact(flags)
-            headers = {
-                **CORS,
-                "ETag": f'"{sha256(body).hexdigest()[:32]}"',
-                "X-LD-EnvID": environment.state.environment.client_side_id,
-                "Cache-Control": "no-cache",
-            }
-            if headers["ETag"] in request.headers.get("if-none-match", ""):
-                return Response(status_code=304, headers=headers)
-            return Response(body, media_type="application/json", headers=headers)
+            return _answer(environment, request, compact(flags))
 
         return answer
+
+    async def second(request: Request) -> Response:
+        """Of the second generation: everything, as events."""
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers=CORS)
+        environment, available = by_auth(hub, request.headers, request.query_params)
+        state, context = environment.state, await _context(request)
+        require_hash(state.environment, context, request.query_params, available)
+        seen.add(state.environment, context)
+        with_reasons = request.query_params.get("withReasons") == "true"
+        flags = evaluated(state, context, available, with_reasons=with_reasons)
+        body = v2.poll(client.transfer(flags, state.epoch, state.sequence))
+        return _answer(environment, request, body)
 
     async def goals(request: Request) -> Response:
         """Browser SDKs ask for click and page-view metrics; there are none here."""
@@ -75,16 +80,20 @@ def client_side_routes(hub: Hub, seen: Seen) -> list[Route]:
         if request.method == "OPTIONS":
             return Response(status_code=204, headers=CORS)
         kind = request.url.path.split("/")[1]
-        find = {"all": server, "sdk": server, "mping": mobile, "meval": mobile}.get(kind, browser)
-        environment = find(request)
+        if request.url.path.startswith("/sdk/stream/eval/"):
+            environment, available = by_auth(hub, request.headers, request.query_params)
+        else:
+            finds = {"all": server, "sdk": server, "mping": mobile, "meval": mobile}
+            environment, available = finds.get(kind, browser)(request), for_browsers
         context = await _context(request)
-        require_hash(environment.state.environment, context, request.query_params, for_browsers)
+        require_hash(environment.state.environment, context, request.query_params, available)
         return Response(status_code=400)
 
     browsers = answering(browser, for_browsers)
     mobiles = answering(mobile, for_mobile)
     servers = answering(server, _any)
     return [
+        Route("/sdk/poll/eval", second, methods=["POST", "OPTIONS"]),
         *(
             Route(path, answer, methods=_METHODS)
             for path, answer in (
@@ -98,9 +107,11 @@ def client_side_routes(hub: Hub, seen: Seen) -> list[Route]:
                 ("/msdk/evalx/user", mobiles),
                 ("/sdk/evalx/contexts/{context}", servers),
                 ("/sdk/evalx/context", servers),
+                ("/sdk/poll/eval/{context}", second),
                 ("/sdk/goals/{env}", goals),
                 ("/all", refused),
                 ("/sdk/stream", refused),
+                ("/sdk/stream/eval/{context}", refused),
                 ("/mping", refused),
                 ("/ping/{env}", refused),
                 ("/meval", refused),
@@ -108,13 +119,25 @@ def client_side_routes(hub: Hub, seen: Seen) -> list[Route]:
                 ("/eval/{env}", refused),
                 ("/eval/{env}/{context}", refused),
             )
-        )
+        ),
     ]
 
 
+def _answer(environment: EnvironmentHub, request: Request, body: bytes) -> Response:
+    headers = {
+        **CORS,
+        "ETag": f'"{sha256(body).hexdigest()[:32]}"',
+        "X-LD-EnvID": environment.state.environment.client_side_id,
+        "Cache-Control": "no-cache",
+    }
+    if headers["ETag"] in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    return Response(body, media_type="application/json", headers=headers)
+
+
 async def _context(request: Request) -> Context:
-    """From the path, or from the body of a REPORT. Raises `Rejected`."""
-    if request.method == "REPORT":
+    """From the path, or from the body of a REPORT or POST. Raises `Rejected`."""
+    if request.method in ("REPORT", "POST"):
         return Context.loads(await limited_body(request, MAX_CONTEXT))
     return from_path(request.path_params.get("context", ""))
 

@@ -6,19 +6,22 @@ requests that succeed. A REPORT brings its context in the body, so its errors ar
 
 import asyncio
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from email.utils import formatdate
+from functools import partial
+from http import HTTPStatus
 from typing import Final
 from urllib.parse import parse_qs, unquote_to_bytes
 
 from flags.errors import Rejected
 from flags.evaluation.context import Context
-from flags.sdk.access import by_client_side_id, by_mobile_key, by_sdk_key
+from flags.sdk.access import by_auth, by_client_side_id, by_mobile_key, by_sdk_key
 from flags.sdk.contexts import CORS, from_path, require_hash
 from flags.streams.client import Available, for_browsers, for_mobile
 from flags.streams.connection import Connection
 from flags.streams.hub import EnvironmentHub, Hub
 from flags.streams.protocol import Headers, Opener, Start
+from flags.wire.encoding import compact
 
 _MAX_AGENT: Final = 200
 
@@ -54,22 +57,25 @@ def _open(
     match parts:
         case ["all"] if not reported:
             found = by_sdk_key(hub, headers)
-            return _start(found, found.follow(agent))
+            return _start(found, partial(found.follow, agent))
         case ["sdk", "stream"] if not reported:
             found = by_sdk_key(hub, headers)
-            return _start(found, found.follow_v2(agent, query.get("basis")))
+            return _start(found, partial(found.follow_v2, agent, query.get("basis")))
         case ["mping"] if not reported:
             found = by_mobile_key(hub, headers)
-            return _start(found, found.follow_pings(agent))
+            return _start(found, partial(found.follow_pings, agent))
         case ["ping", client_side_id] if not reported:
             found = by_client_side_id(hub, client_side_id)
-            return _start(found, found.follow_pings(agent))
+            return _start(found, partial(found.follow_pings, agent))
         case ["meval", *rest]:
             found = by_mobile_key(hub, headers)
             return _for_context(found, rest, query, agent, for_mobile, reported)
         case ["eval", client_side_id, *rest]:
             found = by_client_side_id(hub, client_side_id)
             return _for_context(found, rest, query, agent, for_browsers, reported)
+        case ["sdk", "stream", "eval", *rest] if not reported:
+            found, available = by_auth(hub, headers, query)
+            return _for_context(found, rest, query, agent, available, reported, second=True)
     return None
 
 
@@ -80,37 +86,56 @@ def _for_context(
     agent: str,
     available: Available,
     reported: bool,
+    *,
+    second: bool = False,
 ) -> Start | None:
     """`rest` is the encoded context, or nothing where it is in the body."""
     if len(rest) != (0 if reported else 1):
         return None
 
-    def follow(context: Context) -> Connection:
+    def following(context: Context) -> Callable[[], Connection]:
         require_hash(hub.state.environment, context, query, available)
-        with_reasons = query.get("withReasons") == "true"
-        return hub.follow_context(agent, context, available, with_reasons=with_reasons)
+        return partial(
+            hub.follow_context,
+            agent,
+            context,
+            available,
+            with_reasons=query.get("withReasons") == "true",
+            second=second,
+        )
 
     if not reported:
-        return _start(hub, follow(from_path(rest[0])))
+        return _start(hub, following(from_path(rest[0])))
 
     def start(transport: asyncio.Transport, body: bytes) -> None:
         try:
-            connection = follow(Context.loads(body))
+            follow = following(Context.loads(body))
         except Rejected as error:
-            reason = str(error).encode("ascii", "replace")[:500]
-            transport.write(
-                b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n"
-                b"Content-Length: %d\r\n\r\n%s" % (len(reason), reason)
-            )
+            transport.write(_refusal(error))
             transport.close()
             return
-        connection.start(transport, _head(hub))
+        follow().start(transport, _head(hub))
 
     return start
 
 
-def _start(hub: EnvironmentHub, connection: Connection) -> Start:
-    return lambda transport, _: connection.start(transport, _head(hub))
+def _start(hub: EnvironmentHub, follow: Callable[[], Connection]) -> Start:
+    """`follow` waits for the end of the request, which may never come."""
+    return lambda transport, _: follow().start(transport, _head(hub))
+
+
+def _refusal(error: Rejected) -> bytes:
+    body = compact({"code": error.code, "message": str(error)})
+    fields = {
+        "Content-Type": "application/json",
+        "Content-Length": str(len(body)),
+        "Connection": "close",
+        **CORS,
+    }
+    lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    return (
+        f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}\r\n{lines}\r\n".encode() + body
+    )
 
 
 def _head(hub: EnvironmentHub) -> bytes:

@@ -1,6 +1,6 @@
 """Streams of browser and mobile SDKs: each hears what the flags are for its own context."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from flags.evaluation.context import Context
@@ -10,7 +10,7 @@ from flags.model import Flag, Snapshot
 from flags.streams.channel import Channel
 from flags.streams.connection import Connection
 from flags.streams.state import State, Stored
-from flags.wire import client
+from flags.wire import client, v2
 from flags.wire.encoding import chunk
 
 Available = Callable[[Flag], bool]
@@ -42,7 +42,9 @@ def evaluated(
 
 
 class ClientConnection(Connection):
-    __slots__ = ("_available", "_context", "_state", "_with_reasons")
+    """Of the first protocol generation."""
+
+    __slots__ = ("_available", "_context", "_with_reasons", "state")
 
     def __init__(
         self,
@@ -54,38 +56,53 @@ class ClientConnection(Connection):
         with_reasons: bool,
         agent: str,
     ) -> None:
-        super().__init__(channel, self._put, agent)
-        self._state = state
+        super().__init__(channel, lambda: chunk(self.everything(self._evaluated())), agent)
+        self.state = state
         self._context = context
         self._available = available
         self._with_reasons = with_reasons
 
     def tell(self, changed: Stored, affected: frozenset[str], before: Snapshot) -> None:
         """Of the flags that a change affects, for this context; others are never named."""
-        messages = []
-        snapshot = self._state.snapshot
+        found: dict[str, dict[str, Any] | None] = {}
+        snapshot = self.state.snapshot
         for key in affected:
             flag, old = snapshot.flags.get(key), before.flags.get(key)
-            if flag is None or not self._available(flag):
-                if old is not None and self._available(old):
-                    messages.append(client.delete(key, changed.sequence))
-                continue
-            wire = client.client_flag(
-                flag,
-                self._state.environment.key,
-                evaluate(flag, self._context, snapshot),
-                version=changed.sequence,
-                with_reasons=self._with_reasons,
-            )
-            messages.append(client.patch(key, wire))
-        if messages:
-            self.send(chunk(b"".join(messages)))
+            if flag is not None and self._available(flag):
+                found[key] = client.client_flag(
+                    flag,
+                    self.state.environment.key,
+                    evaluate(flag, self._context, snapshot),
+                    version=changed.sequence,
+                    with_reasons=self._with_reasons,
+                )
+            elif old is not None and self._available(old):
+                found[key] = None
+        if found:
+            self.send(chunk(self.changes(found)))
 
-    def _put(self) -> bytes:
-        flags = evaluated(
-            self._state, self._context, self._available, with_reasons=self._with_reasons
+    def everything(self, flags: Mapping[str, Any]) -> bytes:
+        return client.put(flags)
+
+    def changes(self, changed: client.Changed) -> bytes:
+        return client.changes(changed, self.state.sequence)
+
+    def _evaluated(self) -> Mapping[str, Any]:
+        return evaluated(
+            self.state, self._context, self._available, with_reasons=self._with_reasons
         )
-        return chunk(client.put(flags))
+
+
+class SecondClientConnection(ClientConnection):
+    """Of the second protocol generation. It gets everything, whatever basis it names."""
+
+    __slots__ = ()
+
+    def everything(self, flags: Mapping[str, Any]) -> bytes:
+        return v2.stream(client.transfer(flags, self.state.epoch, self.state.sequence))
+
+    def changes(self, changed: client.Changed) -> bytes:
+        return client.transferred_changes(changed, self.state.epoch, self.state.sequence)
 
 
 def affected_by(changed: Stored, snapshot: Snapshot) -> frozenset[str]:

@@ -9,7 +9,12 @@ from flags.evaluation.context import Context
 from flags.model import Environment, Snapshot
 from flags.store.changes import Change, Deleted
 from flags.streams.channel import Channel
-from flags.streams.client import Available, ClientConnection, affected_by
+from flags.streams.client import (
+    Available,
+    ClientConnection,
+    SecondClientConnection,
+    affected_by,
+)
 from flags.streams.connection import Connection
 from flags.streams.state import State, Stored
 from flags.wire import client, v2
@@ -65,10 +70,17 @@ class EnvironmentHub:
         return self._joined(self.server_v2, Connection(self.server_v2, fresh, agent))
 
     def follow_context(
-        self, agent: str, context: Context, available: Available, *, with_reasons: bool
+        self,
+        agent: str,
+        context: Context,
+        available: Available,
+        *,
+        with_reasons: bool,
+        second: bool = False,
     ) -> Connection:
-        """A browser or mobile SDK."""
-        connection = ClientConnection(
+        """A browser or mobile SDK; `second` is the second protocol generation."""
+        make = SecondClientConnection if second else ClientConnection
+        connection = make(
             self.clients, self.state, context, available, with_reasons=with_reasons, agent=agent
         )
         return self._joined(self.clients, connection)

@@ -5,12 +5,17 @@ Proxy's endpoint documentation. `version` grows with every change in the environ
 value for a context may change with another flag; `flagVersion` is the flag's own.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 from flags.evaluation.detail import Detail
 from flags.model import Config, Flag
+from flags.wire import v2
 from flags.wire.encoding import compact, event
+
+Changed = Mapping[str, Mapping[str, Any] | None]
+"""Evaluated flags by key; None for one that is gone."""
+_KIND: Final = "flag-eval"
 
 
 def client_flag(
@@ -52,8 +57,36 @@ def delete(key: str, version: int) -> bytes:
     return event("delete", compact({"key": key, "version": version}))
 
 
+def changes(changed: Changed, version: int) -> bytes:
+    """For the first generation."""
+    return b"".join(
+        delete(key, version) if flag is None else patch(key, flag) for key, flag in changed.items()
+    )
+
+
+def transfer(flags: Mapping[str, Any], epoch: str, sequence: int) -> tuple[v2.Event, ...]:
+    """Everything, for the second generation."""
+    return (
+        v2.intent("xfer-full", epoch, sequence),
+        *_objects(flags, sequence),
+        v2.transferred(epoch, sequence),
+    )
+
+
+def transferred_changes(changed: Changed, epoch: str, sequence: int) -> bytes:
+    return v2.stream((*_objects(changed, sequence), v2.transferred(epoch, sequence)))
+
+
 PING = event("ping", b"{}")
 """Asks an SDK to poll."""
+
+
+def _objects(changed: Changed, version: int) -> Iterator[v2.Event]:
+    for key, flag in changed.items():
+        if flag is None:
+            yield v2.delete_object(_KIND, key, version)
+        else:
+            yield v2.put_object(_KIND, key, version, compact(flag))
 
 
 def _is_tracked_by_reason(config: Config, detail: Detail) -> bool:

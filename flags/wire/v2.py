@@ -22,7 +22,7 @@ def intent(code: Literal["xfer-full", "xfer-changes", "none"], epoch: str, targe
 
 
 def put_object(kind: str, key: str, version: int, encoded: bytes) -> Event:
-    """`kind` is `flag` or `segment`."""
+    """`kind` is `flag` or `segment`, or `flag-eval` for client-side SDKs."""
     head = compact({"version": version, "kind": kind, "key": key})[:-1]
     return "put-object", head + b',"object":' + encoded + b"}"
 
