@@ -1,7 +1,7 @@
 """The running server does what its OpenAPI document says, whatever it is sent."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
@@ -34,6 +34,6 @@ def session(shared_server: "Server") -> Iterator[requests.Session]:
     suppress_health_check=list(HealthCheck),
 )
 def test_conformance(
-    case: schemathesis.Case, shared_server: "Server", session: requests.Session
+    case: "schemathesis.Case[Any]", shared_server: "Server", session: requests.Session
 ) -> None:
     case.call_and_validate(base_url=shared_server.origin, session=session)
