@@ -85,4 +85,6 @@ def _add(db: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
         for column in table.columns
         if column.name not in keys
     }
+    # In one order, so that no two replicas wait for each other.
+    rows.sort(key=lambda row: [row[key] for key in keys])
     db.execute(statement.on_conflict_do_update(index_elements=keys, set_=sums), rows)

@@ -17,7 +17,7 @@ from flags.roles import Role
 from flags.store import audit
 from flags.store.core import Core
 from flags.store.database import new_id, now_ms
-from flags.store.schema import SESSIONS, TOKENS
+from flags.store.schema import REVISION, SESSIONS, TOKENS
 
 SESSION_AGE: Final = 12 * 3600
 """Seconds that a dashboard session lasts."""
@@ -75,6 +75,7 @@ class Tokens:
     def configure(self, tokens: Mapping[str, str]) -> None:
         """Let exactly these secrets, by member, be the administrators of the credentials file."""
         with self._core.unnumbered() as db:
+            db.execute(select(REVISION.c.sequence).with_for_update())  # one replica at a time
             wanted = {_hash(secret): (member, secret) for member, secret in tokens.items()}
             for row in db.execute(select(TOKENS)).all():
                 member, _ = wanted.get(row.hash, (None, None))
