@@ -8,13 +8,13 @@ from pydantic import ValidationError
 from sqlalchemy import Connection, Row, delete, func, select
 
 from flags.changes import patch
-from flags.changes.base import World
+from flags.changes.base import World, require_segments
 from flags.changes.integrity import check_flag, check_users
 from flags.changes.patch import Instructions
 from flags.changes.revert import reverted_flag
 from flags.changes.versions import with_versions
 from flags.errors import Conflict, NotFound, Outdated, Rejected, first_problem
-from flags.model import Actor, Entry, Flag
+from flags.model import Actor, Config, Entry, Flag
 from flags.store import audit
 from flags.store.changes import Change, Deleted
 from flags.store.core import Core, Write
@@ -158,6 +158,8 @@ class Flags:
         Raises `NotFound`, `Conflict` for a creation, or `Rejected` where the old state no longer
         fits.
         """
+        if entry.before is None and entry.instructions:
+            raise Conflict(f"entry {entry.id} does not say what was before: it cannot be undone")
         if entry.before is None:
             raise Conflict(f"{entry.key!r} was created then: archive or delete it instead")
         before = Flag.model_validate_json(entry.before)
@@ -231,6 +233,7 @@ class Flags:
         if _content(after, environments) == _content(before, environments):
             return before
         self._check(before, after, world, environments)
+        self._check_segments(write.db, project, before, after, environments)
         after = with_versions(before, after, environments, now_ms())
         changed = [e for e in environments if after.config(e) != before.config(e)]
         require_comment([environments[e] for e in changed], comment)
@@ -297,6 +300,22 @@ class Flags:
             new_id=new_id,
         )
 
+    def _check_segments(
+        self,
+        db: Connection,
+        project: str,
+        before: Flag,
+        after: Flag,
+        environments: Iterable[str],
+    ) -> None:
+        """Those that are newly named: a revert may bring back a rule on one that is gone."""
+        for key in environments:
+            new = _segments(after.config(key)) - _segments(before.config(key))
+            try:
+                require_segments(sorted(new), self.world(db, project, key))
+            except ValueError as error:
+                raise Rejected(f"environments.{key}.rules: {error}") from None
+
     @staticmethod
     def _check(before: Flag | None, after: Flag, world: World, environments: Iterable[str]) -> None:
         with _rejecting():
@@ -310,6 +329,11 @@ class Flags:
         write.changes.append(
             Change(sequence=write.sequence, project=project, environment=None, item=flag)
         )
+
+
+def _segments(config: Config) -> set[str]:
+    clauses = (c for rule in config.rules for c in rule.clauses if c.op == "segmentMatch")
+    return {v if isinstance(v, str) else repr(v) for c in clauses for v in c.values}
 
 
 @contextmanager
