@@ -1,5 +1,8 @@
 """Counts of evaluations add up, by minute, and are forgotten after a week."""
 
+import threading
+from collections.abc import Callable
+
 from flags.model import Counter, Measure, Sum
 from flags.store import Store
 from flags.store.evaluations import KEPT_MINUTES
@@ -76,6 +79,38 @@ def test_a_week_is_kept(store: Store) -> None:
     store.evaluations.add({}, {}, NOW)
     assert store.evaluations.by_minute("cms", "e", "f", 0).keys() == {old + 1, NOW}
     assert store.evaluations.measured("cms", "e", "f", 0) == {"m": Sum(1, 1.0)}
+
+
+def test_replicas_count_together(postgres: str, opened: Callable[[str], Store]) -> None:
+    """In whatever order each has its counters: none waits for what the other holds."""
+    stores = [opened(postgres) for _ in range(2)]
+    rounds, start, problems = 20, threading.Barrier(2), list[BaseException]()
+    counters = [count(variation, NOW + minute) for minute in range(10) for variation in range(5)]
+    measures = [measure(f"m{number}") for number in range(10)]
+
+    def report(store: Store, step: int) -> None:
+        try:
+            for _ in range(rounds):
+                start.wait(60)
+                counts = dict.fromkeys(counters[::step], 1)
+                sums = dict.fromkeys(measures[::step], Sum(1, 0.5))
+                store.evaluations.add(counts, sums, NOW)
+        except BaseException as error:
+            problems.append(error)
+            start.abort()
+
+    threads = [
+        threading.Thread(target=report, args=(store, step))
+        for store, step in zip(stores, (1, -1), strict=True)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(100)
+    assert problems == []
+    found = stores[0].evaluations.by_minute("cms", "e", "f", 0)
+    assert {c for counts in found.values() for c in counts.values()} == {2 * rounds}
+    assert stores[1].evaluations.measured("cms", "e", "f", 0)["m3"] == Sum(2 * rounds, 1.0 * rounds)
 
 
 def test_counting_tells_nobody(store: Store) -> None:

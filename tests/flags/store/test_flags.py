@@ -381,6 +381,21 @@ class TestRevert:
             store.flags.revert(entry, ALICE)
         assert store.flags.get("cms", "home-page") == before
 
+    def test_a_rule_on_a_segment_that_is_gone(self, store: Store) -> None:
+        store.segments.create("cms", PRODUCTION, a_segment(), ALICE)
+        store.flags.create("cms", BOOLEAN, ALICE)
+        clause = {"op": "segmentMatch", "values": ["beta"]}
+        rules = [{"variationId": "yes", "clauses": [clause]}]
+        patch(store, {"kind": "replaceRules", "rules": rules})
+        before = patch(store, {"kind": "replaceRules", "rules": []})
+        entry = store.audit()[0]
+        store.segments.delete("cms", PRODUCTION, "beta", ALICE)
+        with pytest.raises(
+            Rejected, match=r"^environments.production.rules: segment 'beta' does not exist"
+        ):
+            store.flags.revert(entry, ALICE)
+        assert store.flags.get("cms", KEY) == before
+
     def test_of_a_flag_that_is_gone(self, store: Store) -> None:
         store.flags.create("cms", BOOLEAN, ALICE)
         patch(store, ON)

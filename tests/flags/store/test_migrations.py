@@ -203,8 +203,10 @@ def test_the_audit_log_is_kept(store: Store) -> None:
 
 
 def test_entries_that_know_no_before_are_not_reverted(store: Store) -> None:
-    with pytest.raises(Conflict):
+    with pytest.raises(Conflict, match="entry 2 does not say what was before: it cannot be undone"):
         store.flags.revert(store.entry(2), ALICE)
+    with pytest.raises(Conflict, match="'publishing' was created then"):
+        store.flags.revert(store.entry(1), ALICE)
 
 
 def test_only_once(old: str, opened: Callable[[str], Store]) -> None:

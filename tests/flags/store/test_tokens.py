@@ -1,5 +1,6 @@
 """API tokens and dashboard sessions: only hashes are kept, and both can be ended."""
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -189,6 +190,29 @@ class TestConfigured:
         store.tokens.configure({"alice": SECRET})
         store.tokens.configure({"bob": SECRET})
         assert [t.member for t in store.tokens.all()] == ["bob"]
+
+    def test_replicas_that_start_at_once(
+        self, postgres: str, opened: Callable[[str], Store]
+    ) -> None:
+        stores = [opened(postgres) for _ in range(3)]
+        start, problems = threading.Barrier(3), list[BaseException]()
+
+        def configure(store: Store) -> None:
+            try:
+                for number in range(10):
+                    start.wait(60)
+                    store.tokens.configure({"alice": f"{SECRET}-{number}", "bob": OTHER})
+            except BaseException as error:
+                problems.append(error)
+                start.abort()
+
+        threads = [threading.Thread(target=configure, args=(s,)) for s in stores]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(100)
+        assert problems == []
+        assert sorted(t.member for t in stores[0].tokens.all()) == ["alice", "bob"]
 
     def test_a_token_that_moves_into_the_file(self, store: Store, carol: tuple[Token, str]) -> None:
         store.tokens.configure({"carol": carol[1]})
