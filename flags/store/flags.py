@@ -73,19 +73,8 @@ class Flags:
                 if name in environments
             },
         )
-        self.save_in(write, project, flag)
-        audit.log(
-            write.db,
-            actor,
-            project=project,
-            environment=None,
-            kind="flag",
-            key=flag.key,
-            version=first,
-            title=f"created {flag.key}",
-            comment=comment,
-            after=flag.model_dump_json(),
-        )
+        title = f"created {flag.key}"
+        self.record(write, project, None, flag, actor, title=title, comment=comment)
         return flag
 
     def patch(
@@ -230,27 +219,23 @@ class Flags:
         if gone := after.environments.keys() - environments:  # a revert brings them back
             kept = {e: c for e, c in after.environments.items() if e not in gone}
             after = after.changed(environments=kept)
-        if _content(after, environments) == _content(before, environments):
+        if content(after, environments) == content(before, environments):
             return before
         self._check(before, after, world, environments)
         self._check_segments(write.db, project, before, after, environments)
         after = with_versions(before, after, environments, now_ms())
         changed = [e for e in environments if after.config(e) != before.config(e)]
         require_comment([environments[e] for e in changed], comment)
-        self.save_in(write, project, after)
-        audit.log(
-            write.db,
+        self.record(
+            write,
+            project,
+            before,
+            after,
             actor,
-            project=project,
             environment=environment if environment in changed else None,
-            kind="flag",
-            key=key,
-            version=after.config(environment).version if environment in changed else after.version,
             title=title,
             comment=comment,
             instructions=instructions,
-            before=before.model_dump_json(),
-            after=after.model_dump_json(),
         )
         return after
 
@@ -324,10 +309,36 @@ class Flags:
                 check_users(before, after, world)
 
     @staticmethod
-    def save_in(write: Write, project: str, flag: Flag) -> None:
-        _store(write, project, flag.key, flag.version, flag.model_dump_json())
+    def record(
+        write: Write,
+        project: str,
+        before: Flag | None,
+        after: Flag,
+        actor: Actor,
+        *,
+        title: str,
+        comment: str,
+        environment: str | None = None,
+        instructions: Sequence[Any] = (),
+    ) -> None:
+        """Save a flag, tell of it, and log it; `environment` is the one that was changed."""
+        _store(write, project, after.key, after.version, after.model_dump_json())
         write.changes.append(
-            Change(sequence=write.sequence, project=project, environment=None, item=flag)
+            Change(sequence=write.sequence, project=project, environment=None, item=after)
+        )
+        audit.log(
+            write.db,
+            actor,
+            project=project,
+            environment=environment,
+            kind="flag",
+            key=after.key,
+            version=after.config(environment).version if environment else after.version,
+            title=title,
+            comment=comment,
+            instructions=instructions,
+            before=None if before is None else before.model_dump_json(),
+            after=after.model_dump_json(),
         )
 
 
@@ -346,7 +357,7 @@ def _rejecting() -> Iterator[None]:
         raise Rejected(str(error)) from None
 
 
-def _content(flag: Flag, environments: Iterable[str]) -> list[str]:
+def content(flag: Flag, environments: Iterable[str]) -> list[str]:
     """As JSON, since Python takes true for 1, with untouched environments as touched ones."""
     configs = (flag.config(e).model_dump_json() for e in environments)
     return [flag.model_dump_json(exclude={"environments"}), *configs]

@@ -8,12 +8,11 @@ from flags.changes.versions import with_versions
 from flags.errors import Rejected
 from flags.exchange.bundle import Bundle
 from flags.model import Actor, Flag, Segment
-from flags.store import audit
 from flags.store.core import Core, Write
 from flags.store.database import now_ms
 from flags.store.environments import Environments, require_comment
-from flags.store.flags import Flags
-from flags.store.segments import Segments, find_segment, save_segment
+from flags.store.flags import Flags, content
+from flags.store.segments import Segments, find_segment, record
 
 _OWN: Final = frozenset({"environments", "version", "first_version", "created"})
 """What an import does not set in a flag that is there already."""
@@ -83,25 +82,17 @@ class Importing:
             modified=before.config(environment).modified,
         )
         after = before.changed(**shared).with_config(environment, config)
-        if after == before or (
-            after.with_config(environment, before.config(environment)) == before
-            and config == before.config(environment)
-        ):
+        if content(after, environments) == content(before, environments):
             return "unchanged"
-        after = with_versions(before, after, environments, now_ms())
-        self._flags.save_in(write, project, after)
-        audit.log(
-            write.db,
+        self._flags.record(
+            write,
+            project,
+            before,
+            with_versions(before, after, environments, now_ms()),
             actor,
-            project=project,
             environment=environment,
-            kind="flag",
-            key=given.key,
-            version=after.config(environment).version,
             title=f"imported {given.key}",
             comment=comment,
-            before=before.model_dump_json(),
-            after=after.model_dump_json(),
         )
         return "changed"
 
@@ -116,22 +107,17 @@ class Importing:
         after = given.changed(
             version=before.version, modified=before.modified, created=before.created
         )
-        if after == before:
+        if after.model_dump_json() == before.model_dump_json():
             return "unchanged"
-        after = after.changed(version=before.version + 1, modified=now_ms())
-        save_segment(write, project, environment, after)
-        audit.log(
-            write.db,
+        record(
+            write,
+            project,
+            environment,
+            before,
+            after.changed(version=before.version + 1, modified=now_ms()),
             actor,
-            project=project,
-            environment=environment,
-            kind="segment",
-            key=given.key,
-            version=after.version,
             title=f"imported segment {given.key}",
             comment=comment,
-            before=before.model_dump_json(),
-            after=after.model_dump_json(),
         )
         return "changed"
 

@@ -72,19 +72,8 @@ class Segments:
         if (write.db.scalar(live) or 0) >= MAX_SEGMENTS:
             raise Rejected(f"there are {MAX_SEGMENTS} segments already, the most there may be")
         segment = segment.changed(version=1 if row is None else row.version + 1)
-        save_segment(write, project, environment, segment)
-        audit.log(
-            write.db,
-            actor,
-            project=project,
-            environment=environment,
-            kind="segment",
-            key=segment.key,
-            version=segment.version,
-            title=f"created segment {segment.key}",
-            comment=comment,
-            after=segment.model_dump_json(),
-        )
+        title = f"created segment {segment.key}"
+        record(write, project, environment, None, segment, actor, title=title, comment=comment)
         return segment
 
     def patch(
@@ -164,20 +153,16 @@ class Segments:
             _check(after, world)
             require_comment([known[environment]], comment)
             after = after.changed(version=before.version + 1, modified=now_ms())
-            save_segment(write, project, environment, after)
-            audit.log(
-                write.db,
+            record(
+                write,
+                project,
+                environment,
+                before,
+                after,
                 actor,
-                project=project,
-                environment=environment,
-                kind="segment",
-                key=key,
-                version=after.version,
                 title=title,
                 comment=comment,
                 instructions=instructions,
-                before=before.model_dump_json(),
-                after=after.model_dump_json(),
             )
         return after
 
@@ -234,10 +219,36 @@ def _world(db: Connection, project: str, environment: str) -> World:
     )
 
 
-def save_segment(write: Write, project: str, environment: str, segment: Segment) -> None:
-    document = segment.model_dump_json()
-    _store(write, project, environment, segment.key, segment.version, document)
-    _emit(write, project, environment, segment)
+def record(
+    write: Write,
+    project: str,
+    environment: str,
+    before: Segment | None,
+    after: Segment,
+    actor: Actor,
+    *,
+    title: str,
+    comment: str,
+    instructions: Sequence[Any] = (),
+) -> None:
+    """Save a segment, tell of it, and log it."""
+    document = after.model_dump_json()
+    _store(write, project, environment, after.key, after.version, document)
+    _emit(write, project, environment, after)
+    audit.log(
+        write.db,
+        actor,
+        project=project,
+        environment=environment,
+        kind="segment",
+        key=after.key,
+        version=after.version,
+        title=title,
+        comment=comment,
+        instructions=instructions,
+        before=None if before is None else before.model_dump_json(),
+        after=document,
+    )
 
 
 def _emit(write: Write, project: str, environment: str, item: Segment | Deleted) -> None:
