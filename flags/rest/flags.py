@@ -57,7 +57,7 @@ def add_flags(api: Blueprint, store: Store) -> None:
         keys, wanted = environments(project), _wanted()
         found = [f for f in store.flags.all(project) if _is_wanted(f, wanted)]
         limit, offset = window(1000)
-        summary = choice("summary", "0", "1") == "1"
+        summary = choice("summary", "0", "false", "1", "true") in {"1", "true"}
         shown = _sorted(found)[offset : offset + limit]
         items = [flag_json(f, project, keys, summary=summary) for f in shown]
         return jsonify(page(items, f"/flags/{project}", len(found)))

@@ -22,7 +22,7 @@ QUERY: Final[dict[str, dict[str, Any]]] = {
     "env": {**_TEXT, "description": "Only this environment."},
     "tag": {**_TEXT, "description": "Only with this tag."},
     "archived": {"type": "string", "enum": ["true", "false"]},
-    "summary": {"type": "string", "enum": ["0", "1"]},
+    "summary": {"type": "string", "enum": ["0", "false", "1", "true"]},
     "sort": {
         "type": "string",
         "enum": ["name", "-name", "key", "-key", "creationDate", "-creationDate"],

@@ -331,13 +331,25 @@ def masked(key: str) -> str:
 
 
 def _variation_summary(flag: Flag, config: Config) -> dict[str, Any]:
+    rollout = config.fallthrough.rollout
+    weights = {share.variation: share.weight for share in rollout.variations} if rollout else {}
+
+    def targets(index: int, *, users: bool) -> int:
+        return sum(
+            len(t.values)
+            for t in config.targets
+            if t.variation == index and (t.context_kind == "user") == users
+        )
+
     return {
         str(index): {
             "rules": sum(index in rule.serve.variations() for rule in config.rules),
             "nullRules": 0,
-            "targets": sum(len(t.values) for t in config.targets if t.variation == index),
+            "targets": targets(index, users=True),
+            "contextTargets": targets(index, users=False),
             **({"isFallthrough": True} if config.fallthrough.variation == index else {}),
             **({"isOff": True} if config.off_variation == index else {}),
+            **({"rollout": weights[index]} if index in weights else {}),
         }
         for index in range(len(flag.variations))
     }

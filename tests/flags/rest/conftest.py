@@ -2,12 +2,15 @@
 
 import itertools
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
+from flag_builders import ORIGIN
+from flags.store import Store
 from rest_api import Api
 
 if TYPE_CHECKING:
@@ -44,3 +47,10 @@ def stranger(api: Api) -> Iterator[httpx.Client]:
     """A client without a token."""
     with httpx.Client(base_url=api.http.base_url) as client:
         yield client
+
+
+@pytest.fixture
+def unused_store(tmp_path: Path) -> Iterator[Store]:
+    """For what only looks at the routes."""
+    with closing(Store(str(tmp_path / "flags.db"), ORIGIN)) as store:
+        yield store

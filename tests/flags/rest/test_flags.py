@@ -95,11 +95,12 @@ def test_filter_by_environment(api: Api) -> None:
     assert list(listed["environments"]) == ["staging"]
 
 
-def test_summary_leaves_targeting_out(api: Api) -> None:
+@pytest.mark.parametrize("words", [("0", "1"), ("false", "true")], ids="/".join)
+def test_summary_leaves_targeting_out(api: Api, words: tuple[str, str]) -> None:
     api.create("a")
     whole, short = (
         api.ask("GET", f"{api.flags}?summary={summary}")["items"][0]["environments"]["production"]
-        for summary in (0, 1)
+        for summary in words
     )
     assert set(whole) - set(short) == {
         "targets", "contextTargets", "rules", "fallthrough", "offVariation", "prerequisites",

@@ -302,7 +302,11 @@ def test_caller_identity(api: Api, member: Member) -> None:
         pytest.param(
             "{flags}?archived=maybe", "archived: expected false or true, found 'maybe'", id="switch"
         ),
-        pytest.param("{flags}?summary=2", "summary: expected 0 or 1, found '2'", id="summary"),
+        pytest.param(
+            "{flags}?summary=2",
+            "summary: expected 0 or false or 1 or true, found '2'",
+            id="summary",
+        ),
         pytest.param("{flags}?sort=size", "sort: expected name, key or creationDate", id="sort"),
         pytest.param(
             "{flags}?filter=tags",
