@@ -71,8 +71,9 @@ def client_side_routes(hub: Hub, seen: Seen) -> list[Route]:
 
     async def goals(request: Request) -> Response:
         """Browser SDKs ask for click and page-view metrics; there are none here."""
-        if request.method != "OPTIONS":
-            browser(request)
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers=CORS)
+        browser(request)
         return Response(b"[]", media_type="application/json", headers=CORS)
 
     async def refused(request: Request) -> Response:

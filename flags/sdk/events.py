@@ -29,6 +29,7 @@ MAX_EVENTS: Final = 8 * 1024 * 1024
 """Bytes of one post, after decompression."""
 REMEMBERED: Final = 10_000
 """Payload ids."""
+_MAX_ID: Final = 100
 MAX_PENDING: Final = 50_000
 """Counters that wait to be written; beyond them new ones are dropped."""
 
@@ -66,9 +67,10 @@ class Ingestion:
     def is_repeated(self, payload_id: str | None) -> bool:
         if payload_id is None:
             return False
+        payload_id = payload_id[:_MAX_ID]
         if payload_id in self._payloads:
             return True
-        self._payloads[payload_id[:100]] = None
+        self._payloads[payload_id] = None
         if len(self._payloads) > REMEMBERED:
             self._payloads.popitem(last=False)
         return False
@@ -100,9 +102,11 @@ def event_routes(hub: Hub, ingestion: Ingestion) -> list[Route]:
                 return Response(status_code=204, headers=CORS)
             environment = find(request).state.environment
             body = await limited_body(request, MAX_EVENTS)
-            repeated = ingestion.is_repeated(request.headers.get("x-launchdarkly-payload-id"))
-            if counted and not repeated:
-                ingestion.add(environment, _events(body))
+            if counted:
+                events = _events(body)  # first: a post that is refused may be repeated
+                payload_id = request.headers.get("x-launchdarkly-payload-id")
+                if not ingestion.is_repeated(payload_id):
+                    ingestion.add(environment, events)
             return Response(status_code=202, headers=CORS)
 
         return take
