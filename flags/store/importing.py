@@ -3,7 +3,12 @@
 from dataclasses import dataclass
 from typing import Final
 
-from flags.changes.integrity import check_flag, check_segment, check_segments_exist
+from flags.changes.integrity import (
+    check_flag,
+    check_segment,
+    check_segments_exist,
+    check_users,
+)
 from flags.changes.versions import with_versions
 from flags.errors import Rejected
 from flags.exchange.bundle import Bundle
@@ -84,6 +89,10 @@ class Importing:
         after = before.changed(**shared).with_config(environment, config)
         if content(after, environments) == content(before, environments):
             return "unchanged"
+        try:
+            check_users(before, after, self._flags.world(write.db, project, environment))
+        except ValueError as error:
+            raise Rejected(f"flag {given.key}: {error}") from None
         self._flags.record(
             write,
             project,

@@ -1,16 +1,20 @@
 """A bundle becomes what the database says: all of it or nothing, and nothing besides."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from flag_builders import (
     ALICE,
+    CMS,
     PRODUCTION,
     a_boolean,
+    a_choice,
     a_config,
     a_segment,
     a_staged,
+    an_environment,
     segment_rule,
     within,
 )
@@ -148,3 +152,44 @@ def test_a_required_comment(store: Store) -> None:
 def test_an_unknown_environment(store: Store) -> None:
     with pytest.raises(NotFound, match="environment 'no'"):
         store.importing.run(of(a_boolean(), environment="no"), ALICE)
+
+
+def test_variations_that_other_flags_need(store: Store) -> None:
+    """Their prerequisites name indexes, which would be of other variations."""
+    store.flags.create("cms", a_choice(), ALICE)
+    needs = [{"key": "home-page", "variation": 2}]
+    store.flags.create("cms", within(a_staged(), "staging", prerequisites=needs), ALICE)
+    before = state(store)
+    with pytest.raises(
+        Rejected, match=r"^flag home-page: flag 'publishing' needs variation 'c' in 'staging'"
+    ):
+        store.importing.run(of(a_choice("dcba")), ALICE)
+    assert state(store) == before
+    assert store.importing.run(of(a_choice("abcde")), ALICE).changed == ("home-page",)
+
+
+def test_what_other_environments_serve(store: Store) -> None:
+    store.flags.create("cms", within(a_choice(), "staging", off_variation=3), ALICE)
+    with pytest.raises(Rejected, match=r"environments.staging.offVariation: 3 is not an index"):
+        store.importing.run(of(a_choice("abc")), ALICE)
+
+
+def test_true_instead_of_1(store: Store) -> None:
+    """To Python they are the same."""
+    flag = store.flags.create("cms", a_choice([0, 1]), ALICE)
+    assert store.importing.run(of(flag), ALICE).unchanged == ("home-page",)
+    first, second = flag.variations
+    true = flag.changed(variations=(first, second.changed(value=True)))
+    assert store.importing.run(of(true), ALICE).changed == ("home-page",)
+    assert store.flags.get("cms", "home-page").variations[1].value is True
+
+
+def test_what_is_exported_is_the_same_elsewhere(
+    store: Store, tmp_path_factory: pytest.TempPathFactory, opened: Callable[[str], Store]
+) -> None:
+    store.importing.run(of(a_boolean(), within(needing("articles-service"), on=True)), ALICE)
+    exported = of(*store.flags.all("cms"))
+    other = opened(str(tmp_path_factory.mktemp("other") / "flags.db"))
+    other.environments.create_project(CMS, [an_environment()], ALICE)
+    other.importing.run(exported, ALICE)
+    assert of(*other.flags.all("cms")) == exported
