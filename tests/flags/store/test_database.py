@@ -101,6 +101,7 @@ def newer(path: Path) -> None:
         pytest.param(spoil, id="damaged"),
         pytest.param(lambda p: p.mkdir(), id="folder"),
         pytest.param(newer, id="newer-schema"),
+        pytest.param(lambda p: p.symlink_to(p.parent / "no" / "flags.db"), id="broken-link"),
     ],
 )
 def test_unusable_file(tmp_path: Path, prepare: Callable[[Path], object]) -> None:
@@ -120,9 +121,12 @@ def test_damage_says_how_to_go_on(tmp_path: Path) -> None:
     assert caught.value.hint == RESCUE
 
 
-def test_missing_folder(tmp_path: Path) -> None:
-    with pytest.raises(FlagsError, match="unable to open database file"):
-        Store(str(tmp_path / "no" / "flags.db"), ORIGIN)
+@pytest.mark.parametrize("parent", ["no", "file"], ids=["missing", "no-folder"])
+def test_bad_folder(tmp_path: Path, parent: str) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(FlagsError, match="unable to open database file") as caught:
+        Store(str(tmp_path / parent / "flags.db"), ORIGIN)
+    assert caught.value.hint
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may read everything")
