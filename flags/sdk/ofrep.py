@@ -116,13 +116,18 @@ async def _context(request: Request) -> Context:
 
 
 def _with_key(given: dict[str, Any]) -> dict[str, Any]:
-    if given.get("kind") == "multi":
-        kinds = {k: v for k, v in given.items() if k not in ("kind", "targetingKey")}
-        return {
-            "kind": "multi",
-            **{k: _with_key(v) if isinstance(v, dict) else v for k, v in kinds.items()},
-        }
-    context = {"kind": "user", **given}
+    """A context in LaunchDarkly's form. Raises `BadContext`."""
+    if given.get("kind") != "multi":
+        return {"kind": "user", **_keyed(given)}
+    kinds = {k: v for k, v in given.items() if k not in ("kind", "targetingKey")}
+    return {
+        "kind": "multi",
+        **{k: _keyed(v) if isinstance(v, dict) else v for k, v in kinds.items()},
+    }
+
+
+def _keyed(given: dict[str, Any]) -> dict[str, Any]:
+    context = dict(given)
     key = context.pop("targetingKey", None) or context.get("key")
     if not key:
         raise BadContext("TARGETING_KEY_MISSING", "context.targetingKey: expected a text")
@@ -158,11 +163,7 @@ def _reason(flag: Flag, environment: str, detail: Detail) -> str:
     if kind == "FALLTHROUGH":
         is_split = flag.config(environment).fallthrough.rollout is not None
         return "SPLIT" if is_split else "DEFAULT"
-    return {
-        "OFF": "DISABLED",
-        "TARGET_MATCH": "TARGETING_MATCH",
-        "RULE_MATCH": "TARGETING_MATCH",
-    }.get(kind, kind)
+    return _REASONS.get(kind, str(kind))
 
 
 def _error(status: int, key: str | None, code: str, details: str) -> Response:
