@@ -70,7 +70,10 @@ class Live:
                 "kind": type(item).__name__.lower(),
                 "key": item.key,
             }
-            if not queue.full():
+            if queue.full():
+                end()
+                _end(queue)
+            else:
                 queue.put_nowait(b"data: " + compact(message) + b"\n\n")
 
         self._pages.add(queue)
@@ -91,9 +94,7 @@ class Live:
     def close(self) -> None:
         """End the dashboard pages' streams. On the event loop's thread."""
         for queue in self._pages:
-            if queue.full():
-                queue.get_nowait()
-            queue.put_nowait(None)
+            _end(queue)
 
     def _ask(self, project: str, environment: str, ask: Callable[[EnvironmentHub], _T]) -> _T:
         """Raises `NotFound`, or `Unavailable` while the server stops."""
@@ -110,3 +111,10 @@ class Live:
         except TimeoutError:
             waiting.cancel()
             raise Unavailable("the server is stopping") from None
+
+
+def _end(queue: asyncio.Queue[bytes | None]) -> None:
+    """Let whoever reads it come to the end."""
+    if queue.full():
+        queue.get_nowait()
+    queue.put_nowait(None)
