@@ -18,9 +18,10 @@ _PARAMETER: Final = re.compile(r"\{(\w+)\}")
 _NUMBER: Final = {"type": "integer", "minimum": 0, "maximum": 999_999_999_999_999}
 _TEXT: Final = {"type": "string", "maxLength": 200}
 _COMMENT: Final = {"type": "string", "maxLength": 2000}
+_FILTERS: Final = r"((tags|query|filterEnv):[^,]*|state:(live|archived)(\+(live|archived))*)"
 QUERY: Final[dict[str, dict[str, Any]]] = {
-    "env": {**_TEXT, "description": "Only this environment."},
-    "tag": {**_TEXT, "description": "Only with this tag."},
+    "env": {"type": "string", "description": "Only this environment."},
+    "tag": {"type": "string", "description": "Only with this tag."},
     "archived": {"type": "string", "enum": ["true", "false"]},
     "summary": {"type": "string", "enum": ["0", "false", "1", "true"]},
     "sort": {
@@ -28,10 +29,14 @@ QUERY: Final[dict[str, dict[str, Any]]] = {
         "enum": ["name", "-name", "key", "-key", "creationDate", "-creationDate"],
     },
     "filter": {
-        **_TEXT,
-        "pattern": r"^(query|tags):[^,]*(,(query|tags):[^,]*)*$",
-        "description": "`tags:a+b`, `query:words`; of flags also `state:live+archived` and "
-        "`filterEnv:production`.",
+        "type": "string",
+        "pattern": rf"^({_FILTERS}(,{_FILTERS})*)?$",
+        "description": "`tags:a+b`, `query:words`, `state:live+archived`, `filterEnv:production`.",
+    },
+    "segment filter": {
+        "type": "string",
+        "pattern": r"^((tags|query):[^,]*(,(tags|query):[^,]*)*)?$",
+        "description": "`tags:a+b`, `query:words`.",
     },
     "limit": {**_NUMBER, "description": "At most 1,000."},
     "offset": _NUMBER,
@@ -54,7 +59,7 @@ _IF_MATCH: Final = {
     "in": "header",
     "required": False,
     "description": "The ETag of a read: refused if something has changed since.",
-    "schema": {"type": "string", "pattern": r'^(W/)?"[0-9]{1,9}"$'},
+    "schema": {"type": "string"},
 }
 _SEMANTIC: Final = {
     "FlagPatch": FLAG_INSTRUCTIONS.items(),
@@ -110,7 +115,7 @@ OPERATIONS: Final = (
     _op("GET /flag-statuses/{project}/{environment}/{key} getFeatureFlagStatus Get flag status",
         "FlagStatus"),
     _op("GET /segments/{project}/{environment} getSegments List segments", "Segments",
-        "filter", *_LIST),
+        "segment filter", *_LIST),
     _op("POST /segments/{project}/{environment} postSegment Create segment", "Segment", "comment",
         body="NewSegment"),
     _op("GET /segments/{project}/{environment}/{key} getSegment Get segment", "Segment"),
@@ -198,7 +203,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
     if operation.answer is not None:
         success["content"] = {"application/json": {"schema": ref(operation.answer)}}
     if operation.answer == "Export":
-        success["content"]["application/yaml"] = {"schema": {"type": "string"}}
+        success["content"]["application/yaml"] = {"schema": ref(operation.answer)}
     problems = ("400", "401", "403", "404", "405", "409", "413", "415", "503")
     error = {
         "description": "Refused; nothing was changed.",
@@ -242,7 +247,11 @@ def _path_parameters(path: str) -> list[dict[str, Any]]:
 
 
 def _query_parameters(names: tuple[str, ...]) -> list[dict[str, Any]]:
-    return [{"name": n, "in": "query", "required": False, "schema": QUERY[n]} for n in names]
+    """The last word is a parameter's name, what stands before it says of what."""
+    return [
+        {"name": name.split()[-1], "in": "query", "required": False, "schema": QUERY[name]}
+        for name in names
+    ]
 
 
 def _bodies() -> dict[str, Any]:

@@ -127,14 +127,12 @@ def window(default: int) -> tuple[int, int]:
 
 
 def expected_version() -> int | None:
-    """From `If-Match` with the ETag of a read. Raises `Rejected`."""
+    """From `If-Match` with the ETag of a read; 0, which nothing has, for what is none of ours."""
     given = request.headers.get("If-Match")
     if given is None or given.strip() == "*":
         return None
     match = _ETAG.fullmatch(given.strip())
-    if match is None:
-        raise Rejected(f'If-Match: expected the ETag of a read, such as "7", found {given[:50]!r}')
-    return int(match[1])
+    return int(match[1]) if match else 0
 
 
 def filters(*known: str) -> dict[str, list[str]]:
@@ -163,7 +161,8 @@ def patch_and_comment(document: Any) -> tuple[Any, str]:
     """A bare patch, or `patch` or `merge` with a comment beside it. Raises `Rejected`."""
     name = "merge" if is_merge() else "patch"
     if isinstance(document, dict) and name in document:
-        comment = document.get("comment") or ""
+        given = document.get("comment")
+        comment = "" if given is None else given
         if not isinstance(comment, str) or len(comment) > MAX_COMMENT:
             raise Rejected(f"comment: expected a text of at most {MAX_COMMENT} characters")
         return document[name], comment

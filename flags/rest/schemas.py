@@ -257,7 +257,7 @@ RESPONSES: Final[dict[str, Any]] = {
     "JsonPatch": {
         "anyOf": [
             ref("Operations"),
-            _object({"patch": ref("Operations")}, {"comment": _TEXT}),
+            _object({"patch": ref("Operations")}, {"comment": {"type": ["string", "null"]}}),
         ]
     },
     "MergePatch": {

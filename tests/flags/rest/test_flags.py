@@ -433,9 +433,9 @@ def test_if_match(api: Api, given: Callable[[], dict[str, Any]]) -> None:
     for match in ('"2"', 'W/"3"', "*"):
         body["headers"] = {**body.get("headers", {}), "If-Match": match}
         assert api.http.request("PATCH", path, **body).headers["ETag"] == '"3"'
-    body["headers"]["If-Match"] = "seven"
-    message = api.refused("PATCH", path, 400, "invalid_request", **body)
-    assert message.startswith("If-Match: expected the ETag of a read")
+    body["headers"]["If-Match"] = '"of another server"'
+    message = api.refused("PATCH", path, 409, "optimistic_locking_error", **body)
+    assert message == "flag 'a' has version 3, not 0: read it again"
 
 
 @pytest.fixture
@@ -478,9 +478,11 @@ def test_comments_are_bounded(api: Api) -> None:
     path = f"{api.flags}/a"
     body = semantic(ON, environment="production", comment="x" * 2001)
     assert "comment: String should" in api.refused("PATCH", path, 400, "invalid_request", **body)
-    document = {"comment": 5, "patch": [{"op": "replace", "path": "/name", "value": "B"}]}
-    message = api.refused("PATCH", path, 400, "invalid_request", json=document)
-    assert message == "comment: expected a text of at most 2000 characters"
+    comments: list[Any] = [5, {}, False, "x" * 2001]
+    for comment in comments:
+        document = {"comment": comment, "patch": [{"op": "replace", "path": "/name", "value": "B"}]}
+        message = api.refused("PATCH", path, 400, "invalid_request", json=document)
+        assert message == "comment: expected a text of at most 2000 characters"
 
 
 def statuses(api: Api) -> dict[str, dict[str, Any]]:

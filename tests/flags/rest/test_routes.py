@@ -51,6 +51,7 @@ Member = Callable[[str], httpx.Client]
         pytest.param("GET", "/api/v2/auditlog/9999999999", "The requested URL", id="large-entry"),
         pytest.param("GET", "/api/v2/flag-statuses/shop/test", "project 'shop'", id="statuses"),
         pytest.param("GET", "/api/v2/nothing", "The requested URL was not found", id="path"),
+        pytest.param("GET", "{flags}/a%0Ab", "there is no such path", id="line-break"),
         pytest.param("GET", "{flags}/a%00b", "the character U+0000 is in no key", id="null"),
         pytest.param("GET", "/api/v2/auditlog?q=%00", "the character U+0000", id="null-in-query"),
     ],
