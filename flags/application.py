@@ -14,7 +14,7 @@ from starlette.routing import Mount, Route
 from flags.credentials import Credentials
 from flags.dashboard import session
 from flags.dashboard.pages import pages
-from flags.errors import Rejected
+from flags.errors import NotFound, Rejected
 from flags.live import Live
 from flags.rest.routes import install_errors, rest
 from flags.sdk.client_side import client_side_routes
@@ -64,6 +64,10 @@ def application(
         body = {"code": error.code, "message": str(error)}
         return JSONResponse(body, error.status, headers=CORS)
 
+    async def no_route(request: Request, _: Exception) -> Response:
+        """A path that is not even Flask's, such as one with a line break in it."""
+        return await rejected(request, NotFound("there is no such path"))
+
     return Starlette(
         routes=[
             *server_side_routes(hub),
@@ -74,5 +78,5 @@ def application(
             Route("/changes", changes),
             Mount("/", WSGIMiddleware(whole_body, workers=THREADS)),  # type: ignore[arg-type] # a2wsgi has its own ASGI types
         ],
-        exception_handlers={Rejected: rejected},
+        exception_handlers={Rejected: rejected, 404: no_route},
     )
