@@ -1,20 +1,24 @@
 """The running server does what its OpenAPI document says, whatever it is sent."""
 
-import itertools
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+import requests
 import schemathesis
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
 from schemathesis.core.parameters import ParameterLocation
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from flags.rest.openapi import document
+from flags.rest.openapi import OPERATIONS, Operation, document
 from rest_api import Api
 
 if TYPE_CHECKING:
     from tests.flags.conftest import Server
 
+Case = schemathesis.Case[Any]
 PATH: Final = ParameterLocation.PATH
 SCHEMA: Final = schemathesis.openapi.from_dict(document())
 SCHEMA.config.generation.update(
@@ -28,6 +32,14 @@ SCHEMA.config.generation.update(
 # A body that is too large is refused for that first.
 REFUSALS: Final = SCHEMA.config.checks.negative_data_rejection
 REFUSALS.expected_statuses = [*REFUSALS.expected_statuses, "413"]
+LIMITS: Final = settings(
+    max_examples=15,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
 DEPENDS: Final = frozenset(
     {
         "postFeatureFlag",  # `defaults` are indexes of `variations`; a purpose needs its settings
@@ -48,12 +60,13 @@ class World:
 
     def __init__(self, api: Api) -> None:
         self._api = api
-        self._cases = itertools.count(1)
+        self.cases = 0
+        """That were checked."""
         self.made: dict[str, str] = {}
 
     def is_elsewhere(self) -> bool:
         """Whether the next case is to be of another, which need not exist: each third is."""
-        return next(self._cases) % 3 == 0
+        return self.cases % 3 == 2
 
     def make(self) -> None:
         api = self._api
@@ -89,25 +102,41 @@ def world(api: Api) -> World:
     return world
 
 
-@SCHEMA.parametrize()
-@settings(
-    max_examples=15,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    phases=[Phase.explicit, Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
-def test_conformance(case: "schemathesis.Case[Any]", shared_server: "Server", world: World) -> None:
-    """All of schemathesis' default checks, on paths that lead to something and some that do not."""
-    wrong_path = case.meta is not None and case.meta.is_negative_at(PATH)
-    if not wrong_path and not world.is_elsewhere():
-        case.path_parameters = world.parameters(case.path)
-    name = case.operation.definition.raw["operationId"]
-    answer = case.call_and_validate(
-        base_url=shared_server.origin,
-        headers={"Authorization": shared_server.credentials.tokens["alice"]},
-        excluded_checks=[positive_data_acceptance] if name in DEPENDS else [],
-    )
-    if answer.status_code == 204:
-        world.make()
+@pytest.fixture(scope="module")
+def session() -> Iterator[requests.Session]:
+    with requests.Session() as session:
+        yield session
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
+def test_conformance(
+    operation: Operation, shared_server: "Server", world: World, session: requests.Session
+) -> None:
+    """All of schemathesis' default checks, on paths that lead to something and some that do not.
+
+    Its own way with pytest would make the cases of all operations whenever tests are collected.
+    """
+    described = SCHEMA[f"/api/v2{operation.path}"][operation.method]
+
+    def check(case: Case) -> None:
+        wrong_path = case.meta is not None and case.meta.is_negative_at(PATH)
+        if not wrong_path and not world.is_elsewhere():
+            case.path_parameters = world.parameters(case.path)
+        answer = case.call_and_validate(
+            base_url=shared_server.origin,
+            session=session,
+            headers={"Authorization": shared_server.credentials.tokens["alice"]},
+            excluded_checks=[positive_data_acceptance] if operation.name in DEPENDS else [],
+        )
+        world.cases += 1
+        if answer.status_code == 204:
+            world.make()
+
+    modes = list(GenerationMode)
+    for case in SCHEMA.iter_coverage_cases(
+        described, generation_modes=modes, generation_config=SCHEMA.config.generation
+    ):
+        check(case)
+    anything = st.one_of([described.as_strategy(generation_mode=mode) for mode in modes])
+    LIMITS(given(anything)(check))()
+    assert world.cases >= 8
