@@ -78,7 +78,20 @@ def test_tokens_are_not_in_the_repr(credentials: Credentials) -> None:
     assert not [t for t in credentials.tokens.values() if t in repr(credentials)]
 
 
-def test_member(credentials: Credentials) -> None:
-    assert credentials.member("api-alice-7b1f44d2") == "alice"
-    assert credentials.member("api-alice-7b1f44d3") is None
-    assert credentials.member("") is None
+def test_first_environment(credentials: Credentials) -> None:
+    project, environment = credentials.first_environment()
+    assert (project.key, environment.project, environment.key) == ("cms", "cms", "production")
+    for key in ("sdk_key", "mobile_key", "client_side_id"):
+        assert getattr(environment, key) == getattr(credentials, key)
+
+
+@pytest.mark.parametrize(
+    "client_side_id",
+    [
+        pytest.param("0123456789abcdef01234567", id="24"),
+        pytest.param("0123456789abcdef0123456789abcdef", id="32"),
+    ],
+)
+def test_client_side_ids(credentials: Credentials, client_side_id: str) -> None:
+    document = {**credentials.model_dump(), "client_side_id": client_side_id}
+    assert Credentials.model_validate(document).client_side_id == client_side_id
