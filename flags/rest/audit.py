@@ -56,7 +56,7 @@ def add_audit(api: Blueprint, store: Store) -> None:
         if entry.kind == "segment":
             segment = store.segments.revert(entry, actor(), comment)
             return jsonify(segment_json(segment, entry.project, entry.environment or ""))
-        raise Conflict(f"a change of a {entry.kind} cannot be undone here")
+        raise Conflict(f"{entry.kind}: such changes cannot be undone here")
 
 
 def _spec(given: str | None) -> dict[str, str]:

@@ -157,10 +157,10 @@ def test_revert_a_change_of_a_segment(api: Api) -> None:
         ),
         pytest.param(
             lambda api: api.ask("POST", f"{api.environments}/staging/apiKey"),
-            "a change of a environment cannot be undone here",
+            "environment: such changes cannot be undone here",
             id="environment",
         ),
-        pytest.param(lambda api: None, "a change of a project cannot be undone", id="project"),
+        pytest.param(lambda api: None, "project: such changes cannot be undone", id="project"),
     ],
 )
 def test_what_is_not_reverted(api: Api, prepare: Any, message: str) -> None:
