@@ -63,6 +63,8 @@ def _prerequisite(key: str, variation_id: str, flag: Flag, world: World) -> Prer
     other = world.flag(key)
     if other is None:
         raise ValueError(f"prerequisite flag {key!r} does not exist")
+    if other.archived:
+        raise ValueError(f"prerequisite flag {key!r} is archived: restore it first")
     if leads_to(key, flag.key, world.environment or "", world):
         raise ValueError(f"prerequisite {key!r} would make a cycle with {flag.key!r}")
     return Prerequisite(key=key, variation=index_of(other, variation_id))

@@ -114,9 +114,14 @@ class ReplaceTargets(ConfigInstruction):
 
 class ClearTargets(ConfigInstruction):
     kind: Literal["clearTargets"]
+    variationId: str | None = None
+    """Without it the targets of every variation."""
 
     def apply(self, flag: Flag, config: Config, world: World) -> Config:
-        return config.changed(targets=())
+        if self.variationId is None:
+            return config.changed(targets=())
+        index = index_of(flag, self.variationId)
+        return config.changed(targets=tuple(t for t in config.targets if t.variation != index))
 
 
 class UpdateTrackEvents(ConfigInstruction):

@@ -166,3 +166,8 @@ def test_leads_to(start: str, expected: bool) -> None:
 def test_a_long_chain_is_no_deep_recursion() -> None:
     chain = [needs(f"f{i}", f"f{i + 1}") for i in range(3000)]
     assert leads_to("f0", "f3000", PRODUCTION, Known(*chain).world())
+
+
+def test_an_archived_flag_is_refused() -> None:
+    with pytest.raises(Rejected, match="'articles-service' is archived: restore it first"):
+        patched(STAGED, ADD, others=[a_boolean(archived=True)])

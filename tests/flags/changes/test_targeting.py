@@ -156,6 +156,15 @@ def test_rollout_is_in_the_order_of_the_variations() -> None:
         pytest.param(
             [
                 target("addTargets", "live", "a"),
+                target("addTargets", "off", "b"),
+                {"kind": "clearTargets", "variationId": "v-live"},
+            ],
+            [("user", 0, ("b",))],
+            id="clear-one-variation",
+        ),
+        pytest.param(
+            [
+                target("addTargets", "live", "a"),
                 {
                     "kind": "replaceTargets",
                     "targets": [
