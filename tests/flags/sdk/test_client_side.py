@@ -171,9 +171,14 @@ def test_what_has_not_changed_is_not_sent_again(server: "Server", method: str, t
         pytest.param("GET", f"/sdk/evalx/contexts/{IN_PATH}", "mobile", 401, id="server"),
     ],
 )
-def test_wrong_key(server: "Server", method: str, target: str, key: str, status: int) -> None:
-    keys = {"sdk": server.credentials.sdk_key, "mobile": server.credentials.mobile_key}
-    answer = ask(server, method, target, keys.get(key, key))
+def test_wrong_key(
+    shared_server: "Server", method: str, target: str, key: str, status: int
+) -> None:
+    keys = {
+        "sdk": shared_server.credentials.sdk_key,
+        "mobile": shared_server.credentials.mobile_key,
+    }
+    answer = ask(shared_server, method, target, keys.get(key, key))
     assert answer.status_code == status
     assert answer.json()["code"] == {401: "unauthorized", 404: "not_found"}[status]
     assert answer.headers["access-control-allow-origin"] == "*"
@@ -189,9 +194,9 @@ def test_wrong_key(server: "Server", method: str, target: str, key: str, status:
         pytest.param(base64.urlsafe_b64encode(b"[" * 30_000).decode(), id="deep"),
     ],
 )
-def test_bad_context(server: "Server", context: str) -> None:
+def test_bad_context(shared_server: "Server", context: str) -> None:
     for path in (f"/sdk/evalx/{ID}/contexts/", "/sdk/poll/eval/"):
-        answer = ask(server, "GET", f"{path}{context}?auth={ID}")
+        answer = ask(shared_server, "GET", f"{path}{context}?auth={ID}")
         assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
         assert answer.headers["access-control-allow-origin"] == "*"
 
@@ -206,8 +211,8 @@ def test_bad_context(server: "Server", context: str) -> None:
         ),
     ],
 )
-def test_bad_report(server: "Server", body: object, status: int, code: str) -> None:
-    answer = ask(server, "REPORT", f"/sdk/evalx/{ID}/context", body=body)
+def test_bad_report(shared_server: "Server", body: object, status: int, code: str) -> None:
+    answer = ask(shared_server, "REPORT", f"/sdk/evalx/{ID}/context", body=body)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
 
 
@@ -228,14 +233,14 @@ PREFLIGHTS = [
 
 
 @pytest.mark.parametrize("path", PREFLIGHTS)
-def test_preflight(server: "Server", path: str) -> None:
+def test_preflight(shared_server: "Server", path: str) -> None:
     """A browser asks before it sends the SDK's headers; whatever the key, it may ask."""
     sent = {
         "Origin": "https://www.example.com",
         "Access-Control-Request-Method": "REPORT",
         "Access-Control-Request-Headers": "content-type,x-launchdarkly-user-agent",
     }
-    answer = httpx.options(server.origin + path, headers=sent)
+    answer = httpx.options(shared_server.origin + path, headers=sent)
     assert (answer.status_code, answer.content) == (204, b"")
     assert answer.headers["access-control-allow-origin"] == "*"
     assert {"GET", "POST", "REPORT"} <= listed(answer.headers, "access-control-allow-methods")
@@ -255,8 +260,8 @@ def listed(headers: Mapping[str, str], name: str) -> set[str]:
     return found if name.endswith("methods") else {part.lower() for part in found}
 
 
-def test_goals(server: "Server") -> None:
-    answer = ask(server, "GET", f"/sdk/goals/{ID}")
+def test_goals(shared_server: "Server") -> None:
+    answer = ask(shared_server, "GET", f"/sdk/goals/{ID}")
     assert (answer.status_code, answer.json()) == (200, [])
     assert answer.headers["access-control-allow-origin"] == "*"
 

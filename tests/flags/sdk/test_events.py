@@ -159,44 +159,56 @@ def test_events_that_make_no_sense_are_skipped(stopped: "Server") -> None:
         pytest.param(b"[" * 100_000, id="deep"),
     ],
 )
-def test_not_a_list_of_events(server: "Server", path: str, key: str, body: bytes) -> None:
-    answer = post(server, path, key, body)
+def test_not_a_list_of_events(shared_server: "Server", path: str, key: str, body: bytes) -> None:
+    answer = post(shared_server, path, key, body)
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
+
+
+FITS = b"[" + b" " * (MAX_EVENTS - 2) + b"]"
+ZIPPED = {"Content-Encoding": "gzip"}
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status"),
+    [
+        pytest.param(FITS, {}, 202, id="fits"),
+        pytest.param(FITS + b" ", {}, 413, id="one-more"),
+        pytest.param(gzip.compress(FITS), ZIPPED, 202, id="fits-zipped"),
+        pytest.param(gzip.compress(FITS + b" "), ZIPPED, 413, id="one-more-zipped"),
+        pytest.param(gzip.compress(FITS * 4), ZIPPED, 413, id="bomb"),
+    ],
+)
+def test_size(
+    shared_server: "Server", body: bytes, headers: Mapping[str, str], status: int
+) -> None:
+    answer = post(shared_server, "/bulk", "sdk", body, headers)
+    assert answer.status_code == status
+    assert status == 202 or answer.json() == {
+        "code": "request_entity_too_large",
+        "message": f"body: expected at most {MAX_EVENTS} bytes",
+    }
+
+
+@every_path
+def test_too_large(shared_server: "Server", path: str, key: str) -> None:
+    body = gzip.compress(FITS + b" ")
+    assert post(shared_server, path, key, body, ZIPPED).status_code == 413
+
+
+@every_path
+def test_not_gzip(shared_server: "Server", path: str, key: str) -> None:
+    answer = post(shared_server, path, key, b"[]", {"Content-Encoding": "gzip"})
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
 
 
 @every_path
-def test_too_large(server: "Server", path: str, key: str) -> None:
-    fits = b"[" + b" " * (MAX_EVENTS - 2) + b"]"
-    assert post(server, path, key, fits).status_code == 202
-    for headers, body in (
-        ({}, fits + b" "),
-        ({"Content-Encoding": "gzip"}, gzip.compress(fits + b" ")),
-        ({"Content-Encoding": "gzip"}, gzip.compress(b" " * 20 * MAX_EVENTS)),
-    ):
-        answer = post(server, path, key, body, headers)
-        assert answer.status_code == 413
-        assert answer.json() == {
-            "code": "request_entity_too_large",
-            "message": f"body: expected at most {MAX_EVENTS} bytes",
-        }
-    zipped = gzip.compress(fits)
-    assert post(server, path, key, zipped, {"Content-Encoding": "gzip"}).status_code == 202
-
-
-@every_path
-def test_not_gzip(server: "Server", path: str, key: str) -> None:
-    answer = post(server, path, key, b"[]", {"Content-Encoding": "gzip"})
-    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
-
-
-@every_path
-def test_wrong_key(server: "Server", path: str, key: str) -> None:
+def test_wrong_key(shared_server: "Server", path: str, key: str) -> None:
     if not key:
-        answer = post(server, path.replace(ID, "f" * 24), "", [])
+        answer = post(shared_server, path.replace(ID, "f" * 24), "", [])
         assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
         return
     for wrong in ("", "sdk-wrong-wrong-wrong", {"sdk": "mobile", "mobile": "sdk"}[key]):
-        answer = post(server, path, wrong, [])
+        answer = post(shared_server, path, wrong, [])
         assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
 
 

@@ -173,9 +173,8 @@ def test_what_a_key_may_read(server: "Server", key: str, wanted: set[str], as_be
         pytest.param(bearer("api-alice-7b1f44d2"), id="api-token"),
     ],
 )
-def test_wrong_key(server: "Server", path: str, headers: Mapping[str, str]) -> None:
-    server.create("articles-service")
-    answer = ask(server, path, headers=headers)
+def test_wrong_key(shared_server: "Server", path: str, headers: Mapping[str, str]) -> None:
+    answer = ask(shared_server, path, headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
     assert answer.headers["access-control-allow-origin"] == "*"
 
@@ -206,9 +205,8 @@ def test_wrong_key(server: "Server", path: str, headers: Mapping[str, str]) -> N
     ],
 )
 @pytest.mark.parametrize("key", ["", "articles-service"])
-def test_bad_context(server: "Server", key: str, body: object, code: str) -> None:
-    server.create("articles-service")
-    answer = ask(server, key, body)
+def test_bad_context(shared_server: "Server", key: str, body: object, code: str) -> None:
+    answer = ask(shared_server, key, body)
     assert answer.status_code == 400
     error = answer.json()
     assert (error["errorCode"], error.get("key", "")) == (code, key)
@@ -216,13 +214,13 @@ def test_bad_context(server: "Server", key: str, body: object, code: str) -> Non
 
 
 @pytest.mark.parametrize("key", ["", "articles-service"])
-def test_too_large(server: "Server", key: str) -> None:
-    answer = ask(server, key, b" " * (MAX_CONTEXT + 1))
+def test_too_large(shared_server: "Server", key: str) -> None:
+    answer = ask(shared_server, key, b" " * (MAX_CONTEXT + 1))
     assert answer.status_code == 413
 
 
-def test_no_such_flag(server: "Server") -> None:
-    answer = ask(server, "nope")
+def test_no_such_flag(shared_server: "Server") -> None:
+    answer = ask(shared_server, "nope")
     assert (answer.status_code, answer.json()) == (
         404,
         {
@@ -234,8 +232,8 @@ def test_no_such_flag(server: "Server") -> None:
 
 
 @pytest.mark.parametrize("path", [PATH, f"{PATH}/articles-service"])
-def test_preflight(server: "Server", path: str) -> None:
-    answer = httpx.options(server.origin + path)
+def test_preflight(shared_server: "Server", path: str) -> None:
+    answer = httpx.options(shared_server.origin + path)
     assert answer.status_code == 204
     assert answer.headers["access-control-allow-origin"] == "*"
     allowed = answer.headers["access-control-allow-headers"].lower()

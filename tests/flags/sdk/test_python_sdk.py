@@ -241,8 +241,8 @@ def is_refused(client: LDClient) -> bool:
     ],
 )
 @every_mode
-def test_a_wrong_key_is_refused(server: "Server", wait: Wait, mode: str, key: str) -> None:
-    with python_sdk(server.origin, key, mode, refused=True) as client:
+def test_a_wrong_key_is_refused(shared_server: "Server", wait: Wait, mode: str, key: str) -> None:
+    with python_sdk(shared_server.origin, key, mode, refused=True) as client:
         wait(lambda: is_refused(client), "the SDK to hear that its key is wrong")
         assert not client.is_initialized()
 

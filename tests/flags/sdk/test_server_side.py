@@ -46,9 +46,9 @@ READS = [
         pytest.param("Bearer sdk-5f1c0a9e-2b7d-4c63", id="scheme"),
     ],
 )
-def test_wrong_key(server: "Server", path: str, key: str | None) -> None:
+def test_wrong_key(shared_server: "Server", path: str, key: str | None) -> None:
     headers = {} if key is None else {"Authorization": key}
-    answer = httpx.get(server.origin + path, headers=headers)
+    answer = httpx.get(shared_server.origin + path, headers=headers)
     assert answer.status_code == 401
     assert answer.json() == {"code": "unauthorized", "message": "invalid SDK key"}
 
