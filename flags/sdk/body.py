@@ -19,4 +19,6 @@ async def limited_body(request: Request, limit: int) -> bytes:
             raise Rejected("body: Content-Encoding says gzip, but it is not") from None
         if len(body) > limit or inflate.unconsumed_tail:
             raise TooLarge(f"body: expected at most {limit} bytes")
+    if zipped and not inflate.eof:
+        raise Rejected("body: Content-Encoding says gzip, but it is cut off")
     return bytes(body)
