@@ -18,6 +18,8 @@ from flags.evaluation import dates, semver
 Operator = Callable[[Any, Any], bool]
 LONGEST_SEARCH: Final = 0.05
 """Seconds: some patterns would search some texts for years, and everybody else waits."""
+LONGEST_STOPPABLE: Final = 300
+"""Characters of a pattern."""
 
 _CACHED: Final = 1024
 
@@ -75,11 +77,7 @@ def _versions(test: Callable[[semver.Version, semver.Version], bool]) -> Operato
 def _matches(have: Any, want: Any) -> bool:
     if not isinstance(have, str) or not isinstance(want, str):
         return False
-    pattern = _wanted_pattern(want)
-    try:
-        return pattern is not None and pattern.search(have, timeout=LONGEST_SEARCH) is not None
-    except TimeoutError:
-        return False
+    return _wanted_pattern(want)(have)
 
 
 def _moment(value: Any) -> float | None:
@@ -99,13 +97,26 @@ def _wanted_version(text: str) -> semver.Version | None:
 
 
 @lru_cache(maxsize=_CACHED)
-def _wanted_pattern(text: str) -> regex.Pattern[str] | None:
-    """What `re` knows, as SDKs do; searched by `regex`, which can be stopped."""
+def _wanted_pattern(text: str) -> Callable[[str], bool]:
+    """What `re` knows, as SDKs do; searched by `regex`, which can be stopped.
+
+    In long runs of one character `regex` cannot be stopped, so long patterns stay with `re`.
+    """
     try:
-        re.compile(text)
-        return regex.compile(text, regex.VERSION0)
+        known = re.compile(text)
+        if len(text) > LONGEST_STOPPABLE:
+            return lambda have: known.search(have) is not None
+        pattern = regex.compile(text, regex.VERSION0)
     except Exception:  # a pattern can go wrong in many ways; in each it matches nothing
-        return None
+        return lambda _: False
+
+    def search(have: str) -> bool:
+        try:
+            return pattern.search(have, timeout=LONGEST_SEARCH) is not None
+        except TimeoutError:
+            return False
+
+    return search
 
 
 OPERATORS: Final[Mapping[str, Operator]] = {

@@ -16,7 +16,7 @@ from flags.store.core import CHANNEL, Core
 from flags.store.database import is_sqlite
 
 logger = logging.getLogger(__name__)
-CHECK: Final = 1.0
+CHECK: Final = 0.2
 """Seconds between looks at whether to stop."""
 RETRY: Final = 1.0
 """Seconds before a lost connection is tried again."""

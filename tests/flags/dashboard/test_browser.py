@@ -266,7 +266,8 @@ def test_the_keyboard_is_enough(server: "Server", window: Callable[..., Page]) -
     expect(switch).to_be_focused()
     outline = switch.evaluate("e => getComputedStyle(e).outlineWidth")
     assert float(outline.removesuffix("px")) >= 2, "the focus is seen"
-    page.keyboard.press("Space")
+    with page.expect_navigation():
+        page.keyboard.press("Space")
     expect(page.get_by_role("switch", name="beta")).to_have_attribute("aria-checked", "true")
     page.keyboard.press("/")
     expect(page.get_by_label("Search flags")).to_be_focused()

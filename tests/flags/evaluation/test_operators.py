@@ -132,3 +132,7 @@ def test_order_of_versions() -> None:
 def test_date() -> None:
     assert dates.parse("1970-01-01T00:00:01.5Z") == 1500.0
     assert dates.parse("1970-01-01T00:00:01") is None
+
+
+def test_a_search_that_would_never_end_is_no_match() -> None:
+    assert not we_say("matches", "a" * 80 + "!", "^(a|aa)+$")
