@@ -10,6 +10,8 @@ from flags.model import Actor, Entry, Kind
 from flags.store.database import now_ms
 from flags.store.schema import AUDIT
 
+_INSERT: Final = insert(AUDIT)
+
 
 def log(
     db: Connection,
@@ -27,21 +29,22 @@ def log(
     after: str | None = None,
 ) -> None:
     db.execute(
-        insert(AUDIT).values(
-            date=now_ms(),
-            project=project,
-            environment=environment,
-            kind=kind,
-            key=key,
-            version=version,
-            member=actor.member,
-            via=actor.via,
-            title=title,
-            comment=comment,
-            instructions=[dict(i) for i in instructions],
-            before=before,
-            after=after,
-        )
+        _INSERT,
+        {
+            "date": now_ms(),
+            "project": project,
+            "environment": environment,
+            "kind": kind,
+            "key": key,
+            "version": version,
+            "member": actor.member,
+            "via": actor.via,
+            "title": title,
+            "comment": comment,
+            "instructions": [dict(i) for i in instructions],
+            "before": before,
+            "after": after,
+        },
     )
 
 

@@ -21,6 +21,9 @@ from flags.store.schema import REVISION
 
 CHANNEL: Final = "flags_changed"
 """PostgreSQL channel on which a commit is announced with its number."""
+_NEXT: Final = (
+    update(REVISION).values(sequence=REVISION.c.sequence + 1).returning(REVISION.c.sequence)
+)
 Listener = Callable[[Change], None]
 
 
@@ -77,11 +80,7 @@ class Core:
         """A transaction; rolled back when the block raises. Raises `Unavailable`."""
         with self._writing:
             with _reachable(), self.engine.begin() as db:
-                sequence = db.scalar(
-                    update(REVISION)
-                    .values(sequence=REVISION.c.sequence + 1)
-                    .returning(REVISION.c.sequence)
-                )
+                sequence = db.scalar(_NEXT)
                 write = Write(db, int(sequence or 0))
                 yield write
                 if write.changes and not is_sqlite(self.url):

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 from contextlib import suppress
+from typing import Final
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from flags.errors import Conflict, NotFound, Rejected
 from flags.model import Actor, Environment, Flag, Project
@@ -12,6 +13,12 @@ from flags.store.changes import Change, Deleted
 from flags.store.core import Core, Write
 from flags.store.schema import ENVIRONMENTS, FLAGS, PROJECTS, SCHEDULED, SEGMENTS
 from flags.store.upsert import upsert
+
+_OF_PROJECT: Final = (
+    select(ENVIRONMENTS.c.document)
+    .where(ENVIRONMENTS.c.project == bindparam("project"), ENVIRONMENTS.c.document.is_not(None))
+    .order_by(ENVIRONMENTS.c.key)
+)
 
 
 class Environments:
@@ -145,10 +152,7 @@ class Environments:
 
     def by_key(self, db: Connection, project: str) -> dict[str, Environment]:
         """Those of a project, in one query. Raises `NotFound` if there is no such project."""
-        query = select(ENVIRONMENTS.c.document).where(
-            ENVIRONMENTS.c.project == project, ENVIRONMENTS.c.document.is_not(None)
-        )
-        rows = db.execute(query.order_by(ENVIRONMENTS.c.key))
+        rows = db.execute(_OF_PROJECT, {"project": project})
         found = [Environment.model_validate_json(row.document) for row in rows]
         if not found:
             self._project(db, project)

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from pydantic import ValidationError
-from sqlalchemy import Connection, Row, delete, func, select
+from sqlalchemy import Connection, Row, bindparam, delete, func, select
 
 from flags.changes import patch
 from flags.changes.base import World, require_segments
@@ -26,6 +26,9 @@ from flags.store.upsert import upsert
 
 MAX_FLAGS: Final = 5000
 """Of one project."""
+_BY_KEY: Final = select(FLAGS).where(
+    FLAGS.c.project == bindparam("project"), FLAGS.c.key == bindparam("key")
+)
 
 
 class Flags:
@@ -373,8 +376,7 @@ def _store(write: Write, project: str, key: str, version: int, document: str | N
 
 
 def _row(db: Connection, project: str, key: str) -> Row[Any] | None:
-    query = select(FLAGS).where(FLAGS.c.project == project, FLAGS.c.key == key)
-    return db.execute(query).one_or_none()
+    return db.execute(_BY_KEY, {"project": project, "key": key}).one_or_none()
 
 
 def _find(db: Connection, project: str, key: str) -> Flag | None:

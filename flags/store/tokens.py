@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Final
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
 from flags.errors import Conflict, NotFound
 from flags.model import Actor, Token
@@ -22,6 +22,7 @@ from flags.store.schema import REVISION, SESSIONS, TOKENS
 SESSION_AGE: Final = 12 * 3600
 """Seconds that a dashboard session lasts."""
 MAX_TOKENS: Final = 1000
+_BY_HASH: Final = select(TOKENS).where(TOKENS.c.hash == bindparam("hash"))
 
 
 class Tokens:
@@ -31,7 +32,7 @@ class Tokens:
     def find(self, secret: str) -> Token | None:
         """The token that `secret` is, if it is one that has not been revoked."""
         with self._core.reading() as db:
-            row = db.execute(select(TOKENS).where(TOKENS.c.hash == _hash(secret))).one_or_none()
+            row = db.execute(_BY_HASH, {"hash": _hash(secret)}).one_or_none()
             return None if row is None else _token(row)
 
     def all(self) -> list[Token]:
