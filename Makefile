@@ -46,7 +46,7 @@ types: $(READY)
 unit: $(SYSTEM)
 	@$(BIN)/pytest -n 2 --dist loadgroup
 
-bench-flags: $(READY) ## Measure the flag server; takes about six minutes
+bench-flags: $(READY) ## Measure the flag server; takes about three minutes
 	@$(BIN)/python -m bench.flags $(PARTS)
 
 lock: ## Renew constraints.txt from pyproject.toml's newest allowed versions

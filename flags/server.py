@@ -10,6 +10,7 @@ import logging
 import resource
 import signal
 import socket
+import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -34,6 +35,8 @@ from flags.streams.protocol import StreamingProtocol
 logger = logging.getLogger(__name__)
 FLUSH: Final = 2.0
 """Seconds between writes of what SDKs reported."""
+SWITCH: Final = 0.0005
+"""Seconds that another thread may keep the event loop waiting for the interpreter."""
 TICK: Final = 0.5
 """Seconds between looks for scheduled changes that are due."""
 
@@ -122,6 +125,7 @@ def serve(settings: ServerSettings) -> int:
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s")
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # one for each stream
+    sys.setswitchinterval(SWITCH)
     import uvloop
 
     uvloop.run(until_stopped())
