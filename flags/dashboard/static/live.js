@@ -93,9 +93,12 @@ document.getElementById("problem")?.scrollIntoView({ block: "center" });
 document.querySelector("[data-select]")?.select();
 
 // A sign-in link may carry its token behind "#": what stands there is never sent or logged.
-const login = document.getElementById("login");
-if (login && location.hash.startsWith("#token=")) {
+function signIn() {
+  const login = document.getElementById("login");
+  if (!login || !location.hash.startsWith("#token=")) return;
   login.elements.token.value = decodeURIComponent(location.hash.slice(7));
   history.replaceState(null, "", location.pathname);
   login.requestSubmit();
 }
+signIn();
+window.addEventListener("hashchange", signIn); // the link, opened where the page is open already

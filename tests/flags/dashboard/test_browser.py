@@ -107,6 +107,13 @@ def test_a_link_whose_token_never_reaches_a_log(window: Callable[..., Page]) -> 
     assert not any(TOKEN in url for url in asked)
 
 
+def test_the_link_works_where_the_sign_in_page_is_open(window: Callable[..., Page]) -> None:
+    page = window(token="")
+    page.goto("/login")
+    page.goto(f"/login#token={TOKEN}")
+    page.wait_for_url(f"**{HOME}/")
+
+
 def test_a_toggle_is_seen_in_another_window(server: "Server", window: Callable[..., Page]) -> None:
     server.create("articles-service")
     mine, theirs = following(window()), following(window())
