@@ -20,7 +20,9 @@ def content(flag: Flag, environment: str) -> tuple[Any, Any]:
     return shared, flag.config(environment).changed(version=1, modified=0)
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(
+    max_examples=20, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
 @given(worlds(contexts=1))
 def test_round_trip(world: World) -> None:
     environment = world.snapshot.environment
