@@ -80,8 +80,20 @@ def parse(document: Any) -> Bundle:
         raise Rejected(first_problem(error, "import")) from None
 
 
+class _Dumper(yaml.SafeDumper):
+    """Readers of YAML 1.1 take U+0085 for a line break (section 5.4) unless it is escaped."""
+
+    def represent_str(self, data: str) -> yaml.ScalarNode:
+        style = '"' if "\x85" in data else None
+        return self.represent_scalar("tag:yaml.org,2002:str", data, style=style)
+
+
+_Dumper.add_representer(str, _Dumper.represent_str)
+
+
 def to_yaml(document: Any) -> str:
-    text: str = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)
+    """Reads back as the same."""
+    text: str = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
     return text
 
 

@@ -20,9 +20,7 @@ def content(flag: Flag, environment: str) -> tuple[Any, Any]:
     return shared, flag.config(environment).changed(version=1, modified=0)
 
 
-@settings(
-    max_examples=20, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
-)
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(worlds(contexts=1))
 def test_round_trip(world: World) -> None:
     environment = world.snapshot.environment
@@ -91,3 +89,19 @@ def test_bad_documents(document: Any, problem: str) -> None:
 def test_segments_come_back_as_segments() -> None:
     (read,) = bundle("cms", PRODUCTION, [], [a_segment()]).read_segments(NOW)
     assert isinstance(read, Segment)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("one\x85two", id="next-line"),
+        pytest.param("\x85", id="next-line-alone"),
+        pytest.param("one\r\ntwo\u2028three", id="line-breaks"),
+        pytest.param("yes", id="boolean-of-yaml-1.1"),
+        pytest.param("1e3", id="number"),
+        pytest.param(" ключ: 😀 #", id="unicode"),
+    ],
+)
+def test_any_text_reads_back(text: str) -> None:
+    document = {text: [text, f"{text} {'words ' * 40}{text}"]}
+    assert yaml.safe_load(to_yaml(document)) == document
