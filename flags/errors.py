@@ -1,5 +1,7 @@
 """Errors that the flag server raises on purpose."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from pydantic import ValidationError
@@ -71,3 +73,14 @@ def first_problem(error: ValidationError, where: str = "") -> str:
     path = ".".join(str(part) for part in problem["loc"])[:_MAX_PATH]
     place = ": ".join(part for part in (where, path) if part)
     return f"{place or 'body'}: {problem['msg'].removeprefix('Value error, ')}"
+
+
+@contextmanager
+def rejecting(where: str = "") -> Iterator[None]:
+    """What the pure parts find wrong, a `ValueError`, becomes `Rejected` with its place."""
+    try:
+        yield
+    except ValidationError as error:
+        raise Rejected(first_problem(error, where)) from None
+    except ValueError as error:
+        raise Rejected(f"{where}: {error}" if where else str(error)) from None

@@ -2,11 +2,10 @@
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Annotated, Any, Final, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from flags.changes import prerequisites, rules, segments, settings, targeting
 from flags.changes.base import (
@@ -17,7 +16,7 @@ from flags.changes.base import (
     SegmentInstruction,
     World,
 )
-from flags.errors import Rejected, first_problem
+from flags.errors import Rejected, rejecting
 from flags.model import Flag, Segment
 
 Instructions = Sequence[Mapping[str, Any]]
@@ -36,10 +35,8 @@ class Patch(BaseModel):
 
 def parse(body: object) -> Patch:
     """Raises `Rejected` naming the field."""
-    try:
+    with rejecting("semantic patch"):
         return Patch.model_validate(body)
-    except ValidationError as error:
-        raise Rejected(first_problem(error, "semantic patch")) from None
 
 
 def apply_to_flag(flag: Flag, instructions: Instructions, world: World) -> Flag:
@@ -48,7 +45,7 @@ def apply_to_flag(flag: Flag, instructions: Instructions, world: World) -> Flag:
     Raises `Rejected` naming the instruction's index and the field. No version is changed.
     """
     for where, instruction in _read(instructions, FLAG_INSTRUCTIONS):
-        with _at(where):
+        with rejecting(where):
             flag = _to_flag(instruction, flag, world)
     return flag
 
@@ -56,7 +53,7 @@ def apply_to_flag(flag: Flag, instructions: Instructions, world: World) -> Flag:
 def apply_to_segment(segment: Segment, instructions: Instructions, world: World) -> Segment:
     """`segment` after every instruction in order; all or none. Raises `Rejected`."""
     for where, instruction in _read(instructions, SEGMENT_INSTRUCTIONS):
-        with _at(where):
+        with rejecting(where):
             segment = _to_segment(instruction, segment, world)
     return segment
 
@@ -73,20 +70,9 @@ def _read(
             hint = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(known)}"
             raise Rejected(f"{where}.kind: unknown instruction {kind[:100]!r}{hint}")
         where = f"{where} ({kind})"
-        with _at(where):
+        with rejecting(where):
             instruction = known[kind].model_validate(raw)
         yield where, instruction
-
-
-@contextmanager
-def _at(where: str) -> Iterator[None]:
-    """Errors of an instruction become `Rejected`, with its place."""
-    try:
-        yield
-    except ValidationError as error:
-        raise Rejected(first_problem(error, where)) from None
-    except ValueError as error:
-        raise Rejected(f"{where}: {error}") from None
 
 
 def _to_flag(instruction: Instruction, flag: Flag, world: World) -> Flag:

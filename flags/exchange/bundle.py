@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from typing import Annotated, Any, Final, Literal
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from flags.errors import Rejected, first_problem
+from flags.errors import rejecting
 from flags.model import Config, Flag, Key, Model, Segment
 
 API_VERSION: Final = "migrator.dev/v1alpha1"
@@ -35,26 +35,21 @@ class Bundle(Model):
         """Raises `Rejected` naming the segment."""
         found = []
         for index, document in enumerate(self.segments):
-            try:
+            with rejecting(f"segments.{index}"):
                 found.append(
                     Segment.model_validate({"created": now_ms, **document, "modified": now_ms})
                 )
-            except ValidationError as error:
-                raise Rejected(first_problem(error, f"segments.{index}")) from None
         return found
 
     def _flag(self, document: Document, index: int, now_ms: int) -> Flag:
         shared = {k: v for k, v in document.items() if k != "config"}
-        try:
+        with rejecting(f"flags.{index}"):
             flag = Flag.model_validate({"created": now_ms, **shared})
-        except ValidationError as error:
-            raise Rejected(first_problem(error, f"flags.{index}")) from None
-        try:
+        with rejecting(f"flags.{index} ({flag.key}): config"):
             given = document.get("config", {})
+            if not isinstance(given, dict):
+                raise ValueError("expected an object")
             config = Config.model_validate({**given, "modified": now_ms})
-        except (ValidationError, TypeError) as error:
-            problem = str(error) if isinstance(error, TypeError) else first_problem(error)
-            raise Rejected(f"flags.{index} ({flag.key}): config: {problem}") from None
         return flag.with_config(self.environment, config)
 
 
@@ -74,10 +69,8 @@ def bundle(
 
 def parse(document: Any) -> Bundle:
     """Raises `Rejected` naming the field."""
-    try:
+    with rejecting("import"):
         return Bundle.model_validate(document)
-    except ValidationError as error:
-        raise Rejected(first_problem(error, "import")) from None
 
 
 class _Dumper(yaml.SafeDumper):

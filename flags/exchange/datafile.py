@@ -7,10 +7,9 @@ nothing else, so names, tags and the ids of variations are made up when one is i
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
-from pydantic import ValidationError
-
-from flags.errors import Rejected, first_problem
+from flags.errors import Rejected
 from flags.exchange.bundle import Bundle, bundle
+from flags.exchange.reading import reading
 from flags.model import STAGES_BY_COUNT, Defaults, Flag, Segment, Variation
 from flags.wire.sdk import read_config, read_segment, sdk_flag, sdk_segment
 
@@ -79,7 +78,7 @@ def _members(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _flag(key: str, wire: Any, environment: str, new_id: Callable[[], str], now_ms: int) -> Flag:
-    try:
+    with reading(f"flags.{key}"):
         values = wire["variations"]
         config = read_config({"salt": key, **wire}, modified=now_ms)
         on = config.fallthrough.variation
@@ -100,22 +99,12 @@ def _flag(key: str, wire: Any, environment: str, new_id: Callable[[], str], now_
             ),
             created=now_ms,
         )
-    except ValidationError as error:
-        raise Rejected(first_problem(error, f"flags.{key}")) from None
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        problem = f"flags.{key}: cannot be read: {type(error).__name__} {error}"
-        raise Rejected(problem) from None
     return flag.with_config(environment, config)
 
 
 def _segment(key: str, wire: Any, now_ms: int) -> Segment:
-    try:
+    with reading(f"segments.{key}"):
         return read_segment({"key": key, "salt": key, **wire}, modified=now_ms)
-    except ValidationError as error:
-        raise Rejected(first_problem(error, f"segments.{key}")) from None
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        problem = f"segments.{key}: cannot be read: {type(error).__name__} {error}"
-        raise Rejected(problem) from None
 
 
 def _kind(wire: Mapping[str, Any]) -> Literal["boolean", "multivariate", "migration"]:

@@ -7,10 +7,8 @@ What this server does not keep is left out and named: big segments, experiments,
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pydantic import ValidationError
-
-from flags.errors import Rejected, first_problem
 from flags.exchange.bundle import Bundle, bundle
+from flags.exchange.reading import reading
 from flags.model import Defaults, Flag, Segment, Variation
 from flags.wire.sdk import read_config, read_segment
 
@@ -37,7 +35,7 @@ def from_launchdarkly(
 
 def _flag(document: Mapping[str, Any], environment: str, now_ms: int) -> Flag:
     key = document.get("key")
-    try:
+    with reading(f"flag {key}"):
         shown = document["environments"][environment]
         users = [{**t, "contextKind": "user"} for t in shown.get("targets") or []]
         wire = {
@@ -79,16 +77,12 @@ def _flag(document: Mapping[str, Any], environment: str, now_ms: int) -> Flag:
             created=document.get("creationDate", now_ms),
             migration_context_kind=(document.get("migrationSettings") or {}).get("contextKind"),
         )
-    except ValidationError as error:
-        raise Rejected(first_problem(error, f"flag {key}")) from None
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise Rejected(f"flag {key}: cannot be read: {type(error).__name__} {error}") from None
     return flag.with_config(environment, config)
 
 
 def _segment(document: Mapping[str, Any], now_ms: int) -> Segment:
     key = document.get("key")
-    try:
+    with reading(f"segment {key}"):
         # The REST API shows no salt, so members of a percentage may change.
         read = read_segment({"salt": key, **document}, modified=now_ms)
         return read.changed(
@@ -96,7 +90,3 @@ def _segment(document: Mapping[str, Any], now_ms: int) -> Segment:
             description=document.get("description") or "",
             tags=tuple(document.get("tags") or ()),
         )
-    except ValidationError as error:
-        raise Rejected(first_problem(error, f"segment {key}")) from None
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise Rejected(f"segment {key}: cannot be read: {type(error).__name__} {error}") from None

@@ -4,16 +4,16 @@ The document that is patched is the representation; what came of it is read back
 """
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any, Final
 
 import jsonpatch
-from pydantic import ValidationError
 
 from flags.changes.base import World
 from flags.changes.settings import ArchiveFlag
-from flags.errors import Outdated, Rejected, first_problem
+from flags.errors import Outdated, Rejected, rejecting
 from flags.model import Config, Flag, Segment
 from flags.rest.limits import MAX_DEPTH, check_document
 from flags.rest.representation import config_json, flag_json, segment_json
@@ -95,7 +95,7 @@ def flag_from(
     check_document(document, "patch", 2 * MAX_DEPTH)
     shown = flag_json(flag, project, environments)
     changed = _changed(document, shown, _FLAG)
-    try:
+    with _reading("the patched flag"):
         if "archived" in changed and document["archived"] is True:
             ArchiveFlag(kind="archiveFlag").apply(flag, world)
         fields = _shared(document, changed, flag, world)
@@ -106,19 +106,13 @@ def flag_from(
                 key: _config(configs[key], flag, project, key, now_ms) for key in keys
             }
         return flag.changed(**fields)
-    except ValidationError as error:
-        raise Rejected(first_problem(error)) from None
-    except ValueError as error:
-        raise Rejected(str(error)) from None
-    except (KeyError, TypeError, AttributeError) as error:
-        raise Rejected(f"the patched flag cannot be read: {type(error).__name__} {error}") from None
 
 
 def segment_from(document: Any, segment: Segment, project: str, environment: str) -> Segment:
     """`segment` as a patched representation of it says. Raises `Rejected` naming the field."""
     check_document(document, "patch", 2 * MAX_DEPTH)
     changed = _changed(document, segment_json(segment, project, environment), _SEGMENT)
-    try:
+    with _reading("the patched segment"):
         read = read_segment(document, modified=segment.modified)
         for name in ("included", "excluded"):
             kinds = [target.context_kind for target in getattr(read, name)]
@@ -130,13 +124,16 @@ def segment_from(document: Any, segment: Segment, project: str, environment: str
             rules=read.rules,
             **{n: document[n] for n in changed if n in ("name", "description", "tags")},
         )
-    except ValidationError as error:
-        raise Rejected(first_problem(error)) from None
-    except ValueError as error:
-        raise Rejected(str(error)) from None
+
+
+@contextmanager
+def _reading(what: str) -> Iterator[None]:
+    """Whatever cannot be read inside becomes `Rejected`."""
+    try:
+        with rejecting():
+            yield
     except (KeyError, TypeError, AttributeError) as error:
-        problem = f"the patched segment cannot be read: {type(error).__name__} {error}"
-        raise Rejected(problem) from None
+        raise Rejected(f"{what} cannot be read: {type(error).__name__} {error}") from None
 
 
 def _changed(

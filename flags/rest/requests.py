@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 from flask import g, request
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from pydantic_core import from_json
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
-from flags.errors import Rejected, Unauthorized, first_problem
+from flags.errors import Rejected, Unauthorized, rejecting
 from flags.model import Actor, Flag, Segment, Token
 from flags.rest.documents import json_patched
 from flags.rest.limits import MAX_COMMENT, check_document
@@ -184,10 +184,8 @@ def refuse_trial() -> None:
 
 
 def _as(model: type[_Body], document: Any) -> _Body:
-    try:
+    with rejecting():
         return model.model_validate_json(json.dumps(document))  # in JSON, a list may be a tuple
-    except ValidationError as error:
-        raise Rejected(first_problem(error)) from None
 
 
 def _unique(members: list[tuple[str, Any]]) -> dict[str, Any]:

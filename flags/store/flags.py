@@ -1,10 +1,8 @@
 """Flags in the database: every change is one transaction with its next versions and audit entry."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any, Final
 
-from pydantic import ValidationError
 from sqlalchemy import Connection, Row, bindparam, delete, func, select
 
 from flags.changes import patch
@@ -13,7 +11,7 @@ from flags.changes.integrity import check_flag, check_users
 from flags.changes.patch import Instructions
 from flags.changes.revert import reverted_flag
 from flags.changes.versions import with_versions
-from flags.errors import Conflict, NotFound, Outdated, Rejected, first_problem
+from flags.errors import Conflict, NotFound, Outdated, Rejected, rejecting
 from flags.model import Actor, Config, Entry, Flag
 from flags.store import audit
 from flags.store.changes import Change, Deleted
@@ -217,7 +215,7 @@ class Flags:
                 f"flag {key!r} has version {before.version}, not {expected}: read it again"
             )
         world = self.world(write.db, project, environment)
-        with _rejecting():
+        with rejecting():
             after = change(before, world)
         if gone := after.environments.keys() - environments:  # a revert brings them back
             kept = {e: c for e, c in after.environments.items() if e not in gone}
@@ -299,14 +297,12 @@ class Flags:
         """Those that are newly named: a revert may bring back a rule on one that is gone."""
         for key in environments:
             new = _segments(after.config(key)) - _segments(before.config(key))
-            try:
+            with rejecting(f"environments.{key}.rules"):
                 require_segments(sorted(new), self.world(db, project, key))
-            except ValueError as error:
-                raise Rejected(f"environments.{key}.rules: {error}") from None
 
     @staticmethod
     def _check(before: Flag | None, after: Flag, world: World, environments: Iterable[str]) -> None:
-        with _rejecting():
+        with rejecting():
             check_flag(after, world, environments)
             if before is not None:
                 check_users(before, after, world)
@@ -348,16 +344,6 @@ class Flags:
 def _segments(config: Config) -> set[str]:
     clauses = (c for rule in config.rules for c in rule.clauses if c.op == "segmentMatch")
     return {v if isinstance(v, str) else repr(v) for c in clauses for v in c.values}
-
-
-@contextmanager
-def _rejecting() -> Iterator[None]:
-    try:
-        yield
-    except ValidationError as error:
-        raise Rejected(first_problem(error)) from None
-    except ValueError as error:
-        raise Rejected(str(error)) from None
 
 
 def content(flag: Flag, environments: Iterable[str]) -> list[str]:

@@ -10,7 +10,7 @@ from flags.changes.integrity import (
     check_users,
 )
 from flags.changes.versions import with_versions
-from flags.errors import Rejected
+from flags.errors import rejecting
 from flags.exchange.bundle import Bundle
 from flags.model import Actor, Flag, Segment
 from flags.store.core import Core, Write
@@ -89,10 +89,8 @@ class Importing:
         after = before.changed(**shared).with_config(environment, config)
         if content(after, environments) == content(before, environments):
             return "unchanged"
-        try:
+        with rejecting(f"flag {given.key}"):
             check_users(before, after, self._flags.world(write.db, project, environment))
-        except ValueError as error:
-            raise Rejected(f"flag {given.key}: {error}") from None
         self._flags.record(
             write,
             project,
@@ -141,19 +139,16 @@ class Importing:
         """After all are there, since they may need one another. Raises `Rejected`."""
         world = self._flags.world(write.db, bundle.project, bundle.environment)
         for segment in segments:
-            try:
+            with rejecting(f"segment {segment.key}"):
                 check_segment(segment, world)
-            except ValueError as error:
-                raise Rejected(f"segment {segment.key}: {error}") from None
         for given in flags:
             flag = self._flags.find_in(write.db, bundle.project, given.key)
-            try:
-                if flag is not None:
-                    check_flag(flag, world, environments)
-                    rules = flag.config(bundle.environment).rules
-                    check_segments_exist((c for rule in rules for c in rule.clauses), world)
-            except ValueError as error:
-                raise Rejected(f"flag {given.key}: {error}") from None
+            if flag is None:
+                continue
+            with rejecting(f"flag {given.key}"):
+                check_flag(flag, world, environments)
+                rules = flag.config(bundle.environment).rules
+                check_segments_exist((c for rule in rules for c in rule.clauses), world)
 
 
 class _DryRun(Exception):

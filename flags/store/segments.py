@@ -10,7 +10,7 @@ from flags.changes.base import World
 from flags.changes.integrity import check_segment
 from flags.changes.patch import Instructions
 from flags.changes.revert import reverted_segment
-from flags.errors import Conflict, NotFound, Outdated, Rejected
+from flags.errors import Conflict, NotFound, Outdated, Rejected, rejecting
 from flags.model import Actor, Clause, Entry, Flag, Segment
 from flags.store import audit
 from flags.store.changes import Change, Deleted
@@ -48,7 +48,8 @@ class Segments:
         with self._core.writing() as write:
             known = self._environments.require(write.db, project, environment)
             require_comment([known[environment]], comment)
-            _check(segment, _world(write.db, project, environment))
+            with rejecting():
+                check_segment(segment, _world(write.db, project, environment))
             return self.create_in(write, project, environment, segment, actor, comment)
 
     def create_in(
@@ -144,13 +145,12 @@ class Segments:
                     f"segment {key!r} has version {before.version}, not {expected}: read it again"
                 )
             world = _world(write.db, project, environment)
-            try:
+            with rejecting():
                 after = change(before, world)
-            except ValueError as error:
-                raise Rejected(str(error)) from None
             if after.model_dump_json() == before.model_dump_json():  # to Python, true is 1
                 return before
-            _check(after, world)
+            with rejecting():
+                check_segment(after, world)
             require_comment([known[environment]], comment)
             after = after.changed(version=before.version + 1, modified=now_ms())
             record(
@@ -200,13 +200,6 @@ def find_segment(db: Connection, project: str, environment: str, key: str) -> Se
     if row is None or row.document is None:
         return None
     return Segment.model_validate_json(row.document)
-
-
-def _check(segment: Segment, world: World) -> None:
-    try:
-        check_segment(segment, world)
-    except ValueError as error:
-        raise Rejected(str(error)) from None
 
 
 def _world(db: Connection, project: str, environment: str) -> World:

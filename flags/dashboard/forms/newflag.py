@@ -3,11 +3,9 @@
 from collections.abc import Callable
 from typing import Any, Literal
 
-from pydantic import ValidationError
-
 from flags.dashboard.forms.fields import Form, text, words
 from flags.dashboard.forms.settings import json_value
-from flags.errors import Rejected, first_problem
+from flags.errors import Rejected, rejecting
 from flags.model import STAGES_BY_COUNT, Defaults, Flag, Segment, Variation
 
 Kind = Literal["boolean", "multivariate", "migration"]
@@ -16,7 +14,7 @@ Kind = Literal["boolean", "multivariate", "migration"]
 def new_flag(form: Form, *, new_id: Callable[[], str], now_ms: int) -> Flag:
     """Off everywhere. Raises `Rejected` naming the field."""
     kind, values = _values(form)
-    try:
+    with rejecting():
         return Flag(
             key=text(form, "key"),
             name=text(form, "name") or text(form, "key"),
@@ -31,8 +29,6 @@ def new_flag(form: Form, *, new_id: Callable[[], str], now_ms: int) -> Flag:
             if kind == "migration"
             else None,
         )
-    except ValidationError as error:
-        raise Rejected(first_problem(error)) from None
 
 
 def _values(form: Form) -> tuple[Kind, list[Any]]:
@@ -65,7 +61,7 @@ def _defaults(kind: Kind, count: int) -> Defaults:
 
 def new_segment(form: Form, *, salt: str, now_ms: int) -> Segment:
     """With nobody in it. Raises `Rejected` naming the field."""
-    try:
+    with rejecting():
         return Segment(
             key=text(form, "key"),
             name=text(form, "name") or text(form, "key"),
@@ -75,5 +71,3 @@ def new_segment(form: Form, *, salt: str, now_ms: int) -> Segment:
             modified=now_ms,
             salt=salt,
         )
-    except ValidationError as error:
-        raise Rejected(first_problem(error)) from None

@@ -20,7 +20,7 @@ from flags.dashboard.pages.site import (
 )
 from flags.dashboard.proposal import Proposal, of_flag
 from flags.dashboard.session import local_page
-from flags.errors import Forbidden, Outdated, Rejected
+from flags.errors import Outdated, Rejected
 from flags.model import Config, Flag, Snapshot
 from flags.roles import Role
 from flags.store import audit
@@ -86,8 +86,6 @@ def change_flag(
                 comment=reason,
                 expected=flag.version if checked else None,
             )
-    except Forbidden:
-        raise
     except Rejected as error:
         return again(error)
     done(

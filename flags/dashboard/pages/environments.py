@@ -3,7 +3,6 @@
 from typing import Any, Final
 
 from flask import Blueprint, redirect, render_template, request, url_for
-from pydantic import ValidationError
 
 from flags.dashboard.forms.fields import text
 from flags.dashboard.pages.changing import Refused
@@ -17,7 +16,7 @@ from flags.dashboard.pages.site import (
     project,
     require,
 )
-from flags.errors import NotFound, Rejected, first_problem
+from flags.errors import NotFound, Rejected, rejecting
 from flags.model import Environment, new_environment
 from flags.roles import Role
 
@@ -95,14 +94,10 @@ def _fields() -> dict[str, Any]:
 
 
 def _changed(known: Environment, fields: dict[str, Any]) -> Environment:
-    try:
+    with rejecting():
         return known.changed(**{name: value for name, value in fields.items() if value != ""})
-    except ValidationError as error:
-        raise Rejected(first_problem(error)) from None
 
 
 def _created(project: str, key: str, name: str) -> Environment:
-    try:
+    with rejecting():
         return new_environment(project, key, name)
-    except ValidationError as error:
-        raise Rejected(first_problem(error)) from None

@@ -22,7 +22,7 @@ from flags.dashboard.pages.site import (
     require,
 )
 from flags.dashboard.proposal import of_flag, of_segment
-from flags.errors import Forbidden, NotFound, Rejected
+from flags.errors import NotFound, Rejected, rejecting
 from flags.model import Flag, Segment
 from flags.roles import Role
 from flags.store import Entry
@@ -91,8 +91,6 @@ def add(ui: Blueprint, site: Site) -> None:
                 site.store.flags.revert(found, actor(), reason)
             else:
                 site.store.segments.revert(found, actor(), reason)
-        except Forbidden:
-            raise
         except Rejected as error:
             page = render_template("entry.html", line=_line(found), problem=str(error))
             return page, error.status
@@ -107,12 +105,15 @@ def add(ui: Blueprint, site: Site) -> None:
         if found.kind == "flag":
             now = site.store.flags.get(project(), key)
             before, after = (Flag.model_validate_json(d) for d in (found.before, found.after))
-            proposal = of_flag(world(site), now, reverted_flag(now, before=before, after=after))
+            with rejecting():
+                reverted = reverted_flag(now, before=before, after=after)
+            proposal = of_flag(world(site), now, reverted)
         else:
             segment = site.store.segments.get(project(), environment().key, key)
             old, new = (Segment.model_validate_json(d) for d in (found.before, found.after))
-            reverted = reverted_segment(segment, before=old, after=new)
-            proposal = of_segment(world(site), segment, reverted)
+            with rejecting():
+                was = reverted_segment(segment, before=old, after=new)
+            proposal = of_segment(world(site), segment, was)
         return confirmation(
             site,
             proposal,

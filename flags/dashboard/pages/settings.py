@@ -20,7 +20,7 @@ from flags.dashboard.pages.site import (
     project,
     require,
 )
-from flags.errors import Forbidden, NotFound, Rejected
+from flags.errors import NotFound, Rejected
 from flags.roles import Role
 from flags.store import audit
 
@@ -56,8 +56,6 @@ def add(ui: Blueprint, site: Site) -> None:
                 environment=environment().key,
                 comment=comment(request.form),
             )
-        except Forbidden:
-            raise
         except Rejected as error:
             return page(key, Refused.of(action, error)), error.status
         changed = after.version != flag.version

@@ -6,7 +6,6 @@ Skipped where there is no Chromium; `CHROMIUM` names another one than Debian's.
 import os
 import random
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import pytest
@@ -29,10 +28,7 @@ ARGUMENTS: Final = (
 ON: Final = {"kind": "turnFlagOn"}
 OFF: Final = {"kind": "turnFlagOff"}
 
-pytestmark = [
-    pytest.mark.xdist_group("browser"),
-    pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"there is no {CHROMIUM}"),
-]
+pytestmark = pytest.mark.xdist_group("browser")
 
 
 @pytest.fixture(scope="module")

@@ -97,6 +97,18 @@ def test_a_revert_can_be_previewed(server: "Server", alice: "Browser", read: Rea
     assert is_on(server, "a") is False
 
 
+@pytest.mark.parametrize("how", ["preview", "confirmed"])
+def test_what_changed_again_since_cannot_be_undone(
+    server: "Server", alice: "Browser", problem: Problem, how: str
+) -> None:
+    server.create("a")
+    server.patch("a", {"kind": "updateName", "value": "One"})
+    entry = newest(alice.page("/flags/a/history"))
+    server.patch("a", {"kind": "updateName", "value": "Two"})
+    assert "was changed again since" in problem(alice.submit(f"{entry}/revert", **{how: "1"}))
+    assert server.get("a")["name"] == "Two"
+
+
 def test_what_cannot_be_reverted_says_why(
     server: "Server", alice: "Browser", problem: Problem
 ) -> None:
