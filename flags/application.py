@@ -18,8 +18,8 @@ from flags.errors import NotFound, Rejected
 from flags.live import Live
 from flags.rest.routes import install_errors, rest
 from flags.sdk.client_side import client_side_routes
-from flags.sdk.contexts import CORS
 from flags.sdk.events import Ingestion, event_routes
+from flags.sdk.http import CORS
 from flags.sdk.ofrep import ofrep_routes
 from flags.sdk.server_side import server_side_routes
 from flags.sdk.status import status_routes

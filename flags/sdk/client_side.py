@@ -3,8 +3,7 @@
 Source: LaunchDarkly's JavaScript client SDK and the Relay Proxy's endpoint documentation.
 """
 
-from collections.abc import Awaitable, Callable
-from hashlib import sha256
+from collections.abc import Callable
 from typing import Final
 
 from starlette.requests import Request
@@ -12,19 +11,18 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from flags.evaluation.context import Context
-from flags.model import Flag
 from flags.sdk.access import by_auth, by_client_side_id, by_mobile_key, by_sdk_key
 from flags.sdk.body import limited_body
-from flags.sdk.contexts import CORS, from_path, require_hash
+from flags.sdk.contexts import from_path, require_hash
+from flags.sdk.http import CORS, Endpoint, is_known, preflighted
 from flags.sdk.seen import Seen
-from flags.streams.client import Available, evaluated, for_browsers, for_mobile
+from flags.streams.client import Available, evaluated, for_browsers, for_mobile, for_servers
 from flags.streams.hub import EnvironmentHub, Hub
 from flags.streams.protocol import MAX_CONTEXT
 from flags.wire import client, v2
-from flags.wire.encoding import compact
+from flags.wire.encoding import compact, etag
 
 Find = Callable[[Request], EnvironmentHub]
-Endpoint = Callable[[Request], Awaitable[Response]]
 _METHODS: Final = ["GET", "REPORT", "OPTIONS"]
 
 
@@ -40,8 +38,6 @@ def client_side_routes(hub: Hub, seen: Seen) -> list[Route]:
 
     def answering(find: Find, available: Available) -> Endpoint:
         async def answer(request: Request) -> Response:
-            if request.method == "OPTIONS":
-                return Response(status_code=204, headers=CORS)
             environment = find(request)
             context = await _context(request)
             require_hash(environment.state.environment, context, request.query_params, available)
@@ -58,8 +54,6 @@ def client_side_routes(hub: Hub, seen: Seen) -> list[Route]:
 
     async def second(request: Request) -> Response:
         """Of the second generation: everything, as events."""
-        if request.method == "OPTIONS":
-            return Response(status_code=204, headers=CORS)
         environment, available = by_auth(hub, request.headers, request.query_params)
         state, context = environment.state, await _context(request)
         require_hash(state.environment, context, request.query_params, available)
@@ -71,15 +65,11 @@ def client_side_routes(hub: Hub, seen: Seen) -> list[Route]:
 
     async def goals(request: Request) -> Response:
         """Browser SDKs ask for click and page-view metrics; there are none here."""
-        if request.method == "OPTIONS":
-            return Response(status_code=204, headers=CORS)
         browser(request)
         return Response(b"[]", media_type="application/json", headers=CORS)
 
     async def refused(request: Request) -> Response:
         """A stream that could be opened never comes here: say why it could not."""
-        if request.method == "OPTIONS":
-            return Response(status_code=204, headers=CORS)
         kind = request.url.path.split("/")[1]
         if request.url.path.startswith("/sdk/stream/eval/"):
             environment, available = by_auth(hub, request.headers, request.query_params)
@@ -92,11 +82,11 @@ def client_side_routes(hub: Hub, seen: Seen) -> list[Route]:
 
     browsers = answering(browser, for_browsers)
     mobiles = answering(mobile, for_mobile)
-    servers = answering(server, _any)
+    servers = answering(server, for_servers)
     return [
-        Route("/sdk/poll/eval", second, methods=["POST", "OPTIONS"]),
+        Route("/sdk/poll/eval", preflighted(second), methods=["POST", "OPTIONS"]),
         *(
-            Route(path, answer, methods=_METHODS)
+            Route(path, preflighted(answer), methods=_METHODS)
             for path, answer in (
                 ("/sdk/evalx/{env}/contexts/{context}", browsers),
                 ("/sdk/evalx/{env}/context", browsers),
@@ -127,11 +117,11 @@ def client_side_routes(hub: Hub, seen: Seen) -> list[Route]:
 def _answer(environment: EnvironmentHub, request: Request, body: bytes) -> Response:
     headers = {
         **CORS,
-        "ETag": f'"{sha256(body).hexdigest()[:32]}"',
+        "ETag": etag(body),
         "X-LD-EnvID": environment.state.environment.client_side_id,
         "Cache-Control": "no-cache",
     }
-    if headers["ETag"] in request.headers.get("if-none-match", ""):
+    if is_known(request, headers["ETag"]):
         return Response(status_code=304, headers=headers)
     return Response(body, media_type="application/json", headers=headers)
 
@@ -141,7 +131,3 @@ async def _context(request: Request) -> Context:
     if request.method in ("REPORT", "POST"):
         return Context.loads(await limited_body(request, MAX_CONTEXT))
     return from_path(request.path_params.get("context", ""))
-
-
-def _any(_: Flag) -> bool:
-    return True

@@ -1,27 +1,14 @@
-"""The context that a client-side request is about, and the headers that let a browser ask."""
+"""The context that a client-side request is about."""
 
 import base64
 import binascii
 import hmac
 from collections.abc import Mapping
-from typing import Final
 
 from flags.errors import Rejected
 from flags.evaluation.context import Context
 from flags.model import Environment
 from flags.streams.client import Available, for_browsers
-
-CORS: Final = {
-    "Access-Control-Allow-Origin": "*",
-    "Access-Control-Allow-Methods": "GET, POST, OPTIONS, REPORT",
-    "Access-Control-Allow-Headers": (
-        "Accept, Authorization, Content-Type, Content-Length, Accept-Encoding, If-None-Match, "
-        "X-LaunchDarkly-Event-Schema, X-LaunchDarkly-Payload-ID, X-LaunchDarkly-User-Agent, "
-        "X-LaunchDarkly-Wrapper, X-LaunchDarkly-Tags"
-    ),
-    "Access-Control-Expose-Headers": "Date, ETag, X-LD-EnvID",
-    "Access-Control-Max-Age": "300",
-}
 
 
 def from_path(text: str) -> Context:

@@ -6,7 +6,7 @@ SDKs repeat a post when they got no answer, with the same payload id: it counts 
 import time
 from collections import Counter as Multiset
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, Final
 
 from pydantic_core import from_json
@@ -19,12 +19,11 @@ from flags.evaluation.context import Context
 from flags.model import Counter, Environment, Measure, Sum
 from flags.sdk.access import by_client_side_id, by_mobile_key, by_sdk_key
 from flags.sdk.body import limited_body
-from flags.sdk.contexts import CORS
 from flags.sdk.event_kinds import read
+from flags.sdk.http import CORS, Endpoint, preflighted
 from flags.sdk.seen import Seen
 from flags.streams.hub import EnvironmentHub, Hub
 
-Endpoint = Callable[[Request], Awaitable[Response]]
 MAX_EVENTS: Final = 8 * 1024 * 1024
 """Bytes of one post, after decompression."""
 REMEMBERED: Final = 10_000
@@ -98,8 +97,6 @@ def event_routes(hub: Hub, ingestion: Ingestion) -> list[Route]:
 
     def taking(find: Callable[[Request], EnvironmentHub], *, counted: bool) -> Endpoint:
         async def take(request: Request) -> Response:
-            if request.method == "OPTIONS":
-                return Response(status_code=204, headers=CORS)
             environment = find(request).state.environment
             body = await limited_body(request, MAX_EVENTS)
             if counted:
@@ -112,7 +109,7 @@ def event_routes(hub: Hub, ingestion: Ingestion) -> list[Route]:
         return take
 
     return [
-        Route(path, taking(find, counted=counted), methods=["POST", "OPTIONS"])
+        Route(path, preflighted(taking(find, counted=counted)), methods=["POST", "OPTIONS"])
         for path, find, counted in (
             ("/bulk", server, True),
             ("/diagnostic", server, False),

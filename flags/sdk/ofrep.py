@@ -5,7 +5,6 @@ token or in `X-API-Key`: an SDK key reads every flag, a mobile key or client-sid
 available to it.
 """
 
-from hashlib import sha256
 from typing import Any, Final
 
 from pydantic_core import from_json
@@ -19,13 +18,13 @@ from flags.evaluation.detail import Detail
 from flags.evaluation.evaluator import evaluate
 from flags.model import Flag
 from flags.sdk.body import limited_body
-from flags.sdk.contexts import CORS
 from flags.sdk.events import Ingestion
+from flags.sdk.http import CORS, is_known, preflighted
 from flags.sdk.seen import Seen
-from flags.streams.client import Available, for_browsers, for_mobile
+from flags.streams.client import Available, for_browsers, for_mobile, for_servers
 from flags.streams.hub import EnvironmentHub, Hub
 from flags.streams.protocol import MAX_CONTEXT
-from flags.wire.encoding import compact
+from flags.wire.encoding import compact, etag
 
 _HEADERS: Final = CORS | {
     "Access-Control-Allow-Headers": "Authorization, Content-Type, If-None-Match, X-API-Key"
@@ -40,8 +39,6 @@ _PATH: Final = "/ofrep/v1/evaluate/flags"
 
 def ofrep_routes(hub: Hub, seen: Seen, ingestion: Ingestion) -> list[Route]:
     async def one(request: Request) -> Response:
-        if request.method == "OPTIONS":
-            return Response(status_code=204, headers=_HEADERS)
         environment, available = _environment(hub, request)
         key = request.path_params["key"]
         try:
@@ -57,8 +54,6 @@ def ofrep_routes(hub: Hub, seen: Seen, ingestion: Ingestion) -> list[Route]:
         return JSONResponse(found, status, headers=_HEADERS)
 
     async def everything(request: Request) -> Response:
-        if request.method == "OPTIONS":
-            return Response(status_code=204, headers=_HEADERS)
         environment, available = _environment(hub, request)
         try:
             context = await _context(request)
@@ -68,14 +63,14 @@ def ofrep_routes(hub: Hub, seen: Seen, ingestion: Ingestion) -> list[Route]:
         flags = [f for f in environment.state.snapshot.flags.values() if available(f)]
         found = [_evaluated(environment, flag, context, None) for flag in flags]
         body = compact({"flags": found, "metadata": {}})
-        headers = {**_HEADERS, "ETag": f'"{sha256(body).hexdigest()[:32]}"'}
-        if headers["ETag"] in request.headers.get("if-none-match", ""):
+        headers = {**_HEADERS, "ETag": etag(body)}
+        if is_known(request, headers["ETag"]):
             return Response(status_code=304, headers=headers)
         return Response(body, media_type="application/json", headers=headers)
 
     return [
-        Route(_PATH, everything, methods=["POST", "OPTIONS"]),
-        Route(_PATH + "/{key}", one, methods=["POST", "OPTIONS"]),
+        Route(_PATH, preflighted(everything, _HEADERS), methods=["POST", "OPTIONS"]),
+        Route(_PATH + "/{key}", preflighted(one, _HEADERS), methods=["POST", "OPTIONS"]),
     ]
 
 
@@ -91,7 +86,7 @@ def _environment(hub: Hub, request: Request) -> tuple[EnvironmentHub, Available]
     """Raises `Unauthorized`."""
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     given = key.strip() if scheme.lower() == "bearer" else request.headers.get("x-api-key", "")
-    for kind, available in (("sdk", _any), ("mobile", for_mobile), ("client", for_browsers)):
+    for kind, available in (("sdk", for_servers), ("mobile", for_mobile), ("client", for_browsers)):
         if (found := hub.by_secret(f"{kind}:{given}")) is not None:
             return found, available
     raise Unauthorized("expected an SDK key, a mobile key or a client-side id as a bearer token")
@@ -169,7 +164,3 @@ def _reason(flag: Flag, environment: str, detail: Detail) -> str:
 def _error(status: int, key: str | None, code: str, details: str) -> Response:
     body = {"errorCode": code, "errorDetails": details} | ({} if key is None else {"key": key})
     return JSONResponse(body, status, headers=_HEADERS)
-
-
-def _any(_: Flag) -> bool:
-    return True

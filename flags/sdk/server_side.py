@@ -4,14 +4,13 @@ Source: launchdarkly-server-sdk 9.18 (`ldclient/impl/datasource`, `datasourcev2`
 Proxy's endpoint documentation.
 """
 
-from collections.abc import Awaitable, Callable
-
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from flags.errors import NotFound
 from flags.sdk.access import by_sdk_key
+from flags.sdk.http import Endpoint, is_known
 from flags.streams.hub import EnvironmentHub, Hub
 from flags.streams.state import Kind
 from flags.wire import v2
@@ -22,7 +21,7 @@ def server_side_routes(hub: Hub) -> list[Route]:
         environment = by_sdk_key(hub, request.headers)
         encoded = environment.state.encoded
         headers = {"ETag": encoded.etag, "Vary": "Accept-Encoding"}
-        if encoded.etag in request.headers.get("if-none-match", ""):
+        if is_known(request, encoded.etag):
             return _answer(environment, None, headers)
         if "gzip" in request.headers.get("accept-encoding", ""):
             return _answer(environment, encoded.gzipped, headers | {"Content-Encoding": "gzip"})
@@ -32,7 +31,7 @@ def server_side_routes(hub: Hub) -> list[Route]:
         environment = by_sdk_key(hub, request.headers)
         encoded = environment.state.encoded
         headers = {"ETag": f'"{v2.state(encoded.epoch, encoded.sequence)}"'}
-        if headers["ETag"] in request.headers.get("if-none-match", ""):
+        if is_known(request, headers["ETag"]):
             return _answer(environment, None, headers)
         events = encoded.since(request.query_params.get("basis"))
         return _answer(environment, v2.poll(events), headers)
@@ -41,7 +40,7 @@ def server_side_routes(hub: Hub) -> list[Route]:
         environment = by_sdk_key(hub, request.headers)
         return _answer(environment, environment.state.encoded.flags, {})
 
-    def one(kind: Kind) -> Callable[[Request], Awaitable[Response]]:
+    def one(kind: Kind) -> Endpoint:
         async def read(request: Request) -> Response:
             environment = by_sdk_key(hub, request.headers)
             found = environment.state.encoded.one(kind, request.path_params["key"])

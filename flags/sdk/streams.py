@@ -16,7 +16,8 @@ from urllib.parse import parse_qs, unquote_to_bytes
 from flags.errors import Rejected
 from flags.evaluation.context import Context
 from flags.sdk.access import by_auth, by_client_side_id, by_mobile_key, by_sdk_key
-from flags.sdk.contexts import CORS, from_path, require_hash
+from flags.sdk.contexts import from_path, require_hash
+from flags.sdk.http import CORS
 from flags.streams.client import Available, for_browsers, for_mobile
 from flags.streams.connection import Connection
 from flags.streams.hub import EnvironmentHub, Hub

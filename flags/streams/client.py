@@ -16,6 +16,10 @@ from flags.wire.encoding import chunk
 Available = Callable[[Flag], bool]
 
 
+def for_servers(_: Flag) -> bool:
+    return True
+
+
 def for_browsers(flag: Flag) -> bool:
     return flag.using_environment_id
 

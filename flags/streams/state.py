@@ -4,14 +4,13 @@ import gzip
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from hashlib import sha256
 from types import MappingProxyType
 from typing import Literal
 
 from flags.model import Environment, Flag, Segment, Snapshot
 from flags.store.changes import Change, Deleted
 from flags.wire import v1, v2
-from flags.wire.encoding import chunk, compact
+from flags.wire.encoding import chunk, compact, etag
 from flags.wire.sdk import sdk_flag, sdk_segment
 
 Kind = Literal["flag", "segment"]
@@ -63,7 +62,7 @@ class Encoded:
 
     @cached_property
     def etag(self) -> str:
-        return f'"{sha256(self.body).hexdigest()[:32]}"'
+        return etag(self.body)
 
     @cached_property
     def put(self) -> bytes:

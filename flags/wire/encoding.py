@@ -1,11 +1,17 @@
 """JSON and server-sent events as bytes."""
 
 import json
+from hashlib import sha256
 from typing import Any
 
 
 def compact(value: Any) -> bytes:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def etag(body: bytes) -> str:
+    """A strong validator (RFC 9110, section 8.8.3)."""
+    return f'"{sha256(body).hexdigest()[:32]}"'
 
 
 def chunk(data: bytes) -> bytes:
