@@ -102,7 +102,7 @@ class EnvironmentHub:
 
     def apply(self, change: Change) -> bool:
         """Tell everyone of a change; whether there was anything to tell."""
-        before = self.state.snapshot
+        before = self.state.snapshot if self.clients.connections else None
         stored = self.state.apply(change)
         if stored is None:
             return False
@@ -112,7 +112,7 @@ class EnvironmentHub:
             sequence = self.state.sequence
             closing = v2.transferred(self.state.epoch, sequence)
             self.server_v2.send(v2.stream((stored.v2(), closing)))
-        if self.clients.connections:
+        if before is not None:
             self._tell_clients(stored, before)
         if self.pings.connections:
             self.pings.send(client.PING)

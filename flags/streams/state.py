@@ -118,16 +118,27 @@ class State:
         self.epoch = epoch
         self._objects: dict[tuple[Kind, str], Stored] = {}
         self.sequence = sequence
+        self._flags: dict[str, Flag] = {}
+        self._segments: dict[str, Segment] = {}
         self._encoded: Encoded | None = None
-        self.snapshot = Snapshot(
-            environment=environment.key, flags=MappingProxyType({}), segments=MappingProxyType({})
-        )
+        self._snapshot: Snapshot | None = None
 
     @property
     def encoded(self) -> Encoded:
         if self._encoded is None:
             self._encoded = Encoded(dict(self._objects), self.epoch, self.sequence)
         return self._encoded
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """Of this moment, made when it is first asked for: a start applies thousands of changes."""
+        if self._snapshot is None:
+            self._snapshot = Snapshot(
+                environment=self.environment.key,
+                flags=MappingProxyType(dict(self._flags)),
+                segments=MappingProxyType(dict(self._segments)),
+            )
+        return self._snapshot
 
     def apply(self, change: Change) -> Stored | None:
         """What became of the change here; None if SDKs of this environment need not hear of it."""
@@ -159,16 +170,12 @@ class State:
     def _remember(self, stored: Stored, item: Flag | Segment | Deleted) -> None:
         self._objects[stored.kind, stored.key] = stored
         self.sequence = max(self.sequence, stored.sequence)
-        self._encoded = None
-        flags, segments = dict(self.snapshot.flags), dict(self.snapshot.segments)
+        self._encoded = self._snapshot = None
         if isinstance(item, Flag):
-            flags[item.key] = item
+            self._flags[item.key] = item
         elif isinstance(item, Segment):
-            segments[item.key] = item
+            self._segments[item.key] = item
+        elif stored.kind == "flag":
+            self._flags.pop(stored.key, None)
         else:
-            (flags if stored.kind == "flag" else segments).pop(stored.key, None)
-        self.snapshot = Snapshot(
-            environment=self.environment.key,
-            flags=MappingProxyType(flags),
-            segments=MappingProxyType(segments),
-        )
+            self._segments.pop(stored.key, None)
