@@ -7,11 +7,11 @@ from typing import Final
 from sqlalchemy import Connection, bindparam, delete, select, update
 
 from flags.errors import Conflict, NotFound, Rejected
-from flags.model import Actor, Environment, Flag, Project
-from flags.store import audit
+from flags.model import Actor, Environment, Project
+from flags.store import audit, flag_rows
 from flags.store.changes import Change, Deleted
 from flags.store.core import Core, Write
-from flags.store.schema import ENVIRONMENTS, FLAGS, PROJECTS, SCHEDULED, SEGMENTS
+from flags.store.schema import ENVIRONMENTS, PROJECTS, SCHEDULED, SEGMENTS
 from flags.store.upsert import upsert
 
 _OF_PROJECT: Final = (
@@ -53,36 +53,16 @@ class Environments:
         with self._core.writing() as write:
             if self._known_project(write.db, project.key) is not None:
                 raise Conflict(f"project {project.key!r} exists already")
-            key = {"key": project.key}
-            upsert(write.db, PROJECTS, key, {"document": project.model_dump_json()})
+            self._put_project(write, project, actor, f"created project {project.key}")
             for environment in environments:
                 self._save(write, environment)
-            audit.log(
-                write.db,
-                actor,
-                project=project.key,
-                environment=None,
-                kind="project",
-                key=project.key,
-                title=f"created project {project.key}",
-            )
         return project
 
     def save_project(self, project: Project, actor: Actor) -> Project:
         """Raises `NotFound`."""
         with self._core.writing() as write:
             self._project(write.db, project.key)
-            key = {"key": project.key}
-            upsert(write.db, PROJECTS, key, {"document": project.model_dump_json()})
-            audit.log(
-                write.db,
-                actor,
-                project=project.key,
-                environment=None,
-                kind="project",
-                key=project.key,
-                title=f"changed project {project.key}",
-            )
+            self._put_project(write, project, actor, f"changed project {project.key}")
         return project
 
     def create(self, environment: Environment, actor: Actor) -> Environment:
@@ -109,12 +89,10 @@ class Environments:
             environment = self._environment(write.db, project, key)
             if len(self.by_key(write.db, project)) == 1:
                 raise Conflict(f"environment {key!r} is the only one of project {project!r}")
-            for row in write.db.execute(select(FLAGS).where(FLAGS.c.project == project)):
-                flag = row.document and Flag.model_validate_json(row.document)
-                if flag and key in flag.environments:
+            for flag in list(flag_rows.every(write.db, project)):
+                if key in flag.environments:
                     left = {k: c for k, c in flag.environments.items() if k != key}
-                    flag = flag.changed(environments=left)
-                    self._save_flag(write, project, flag)
+                    flag_rows.save(write, project, flag.changed(environments=left))
             # A new environment of this key begins without any.
             of_it = (SEGMENTS.c.project == project) & (SEGMENTS.c.environment == key)
             write.db.execute(
@@ -185,19 +163,17 @@ class Environments:
         )
 
     @staticmethod
-    def _save_flag(write: Write, project: str, flag: Flag) -> None:
-        upsert(
+    def _put_project(write: Write, project: Project, actor: Actor, title: str) -> None:
+        document = {"document": project.model_dump_json()}
+        upsert(write.db, PROJECTS, {"key": project.key}, document)
+        audit.log(
             write.db,
-            FLAGS,
-            {"project": project, "key": flag.key},
-            {
-                "sequence": write.sequence,
-                "version": flag.version,
-                "document": flag.model_dump_json(),
-            },
-        )
-        write.changes.append(
-            Change(sequence=write.sequence, project=project, environment=None, item=flag)
+            actor,
+            project=project.key,
+            environment=None,
+            kind="project",
+            key=project.key,
+            title=title,
         )
 
     @staticmethod

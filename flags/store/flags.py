@@ -1,9 +1,9 @@
 """Flags in the database: every change is one transaction with its next versions and audit entry."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, select
+from sqlalchemy import Connection, delete, func, select
 
 from flags.changes import patch
 from flags.changes.base import World, require_segments
@@ -11,22 +11,17 @@ from flags.changes.integrity import check_flag, check_users
 from flags.changes.patch import Instructions
 from flags.changes.revert import reverted_flag
 from flags.changes.versions import with_versions
-from flags.errors import Conflict, NotFound, Outdated, Rejected, rejecting
+from flags.errors import Conflict, Outdated, Rejected, rejecting
 from flags.model import Actor, Config, Entry, Flag
-from flags.store import audit
-from flags.store.changes import Change, Deleted
+from flags.store import audit, flag_rows
 from flags.store.core import Core, Write
 from flags.store.database import new_id, now_ms
 from flags.store.environments import Environments, require_comment
 from flags.store.schema import FLAGS, SCHEDULED
 from flags.store.segments import find_segment
-from flags.store.upsert import upsert
 
 MAX_FLAGS: Final = 5000
 """Of one project."""
-_BY_KEY: Final = select(FLAGS).where(
-    FLAGS.c.project == bindparam("project"), FLAGS.c.key == bindparam("key")
-)
 
 
 class Flags:
@@ -38,27 +33,32 @@ class Flags:
         """Every flag that is not deleted, by key. Raises `NotFound`."""
         with self._core.reading() as db:
             self._environments.require(db, project)
-            return list(_all(db, project))
+            return list(flag_rows.every(db, project))
 
     def get(self, project: str, key: str) -> Flag:
         """Raises `NotFound`."""
         with self._core.reading() as db:
             self._environments.require(db, project)
-            return _get(db, project, key)
+            return flag_rows.get(db, project, key)
 
     def create(self, project: str, flag: Flag, actor: Actor, comment: str = "") -> Flag:
         """Raises `Conflict` if there is one of this key. A deleted one's versions go on."""
         with self._core.writing() as write:
             environments = self._environments.by_key(write.db, project)
             self._check(None, flag, self.world(write.db, project, None), environments)
-            return self.create_in(write, project, flag, actor, comment)
+            return self.create_in(write, project, flag, environments, actor, comment)
 
     def create_in(
-        self, write: Write, project: str, flag: Flag, actor: Actor, comment: str = ""
+        self,
+        write: Write,
+        project: str,
+        flag: Flag,
+        environments: Collection[str],
+        actor: Actor,
+        comment: str,
     ) -> Flag:
         """`create` as a part of another transaction, which checks what the flag names."""
-        environments = self._environments.by_key(write.db, project)
-        row = _row(write.db, project, flag.key)
+        row = flag_rows.row(write.db, project, flag.key)
         if row is not None and row.document is not None:
             raise Conflict(f"flag {flag.key!r} exists already")
         live = select(func.count()).where(FLAGS.c.project == project, FLAGS.c.document.is_not(None))
@@ -138,7 +138,7 @@ class Flags:
         """The flag now, and as a patch would make it. Raises what `patch` raises."""
         with self._core.reading() as db:
             self._environments.require(db, project, environment)
-            flag = _get(db, project, key)
+            flag = flag_rows.get(db, project, key)
             world = self.world(db, project, environment)
             return flag, patch.apply_to_flag(flag, instructions, world)
 
@@ -209,7 +209,7 @@ class Flags:
         expected: int | None,
     ) -> Flag:
         environments = self._environments.require(write.db, project, environment)
-        before = _get(write.db, project, key)
+        before = flag_rows.get(write.db, project, key)
         if expected is not None and expected != before.version:
             raise Outdated(
                 f"flag {key!r} has version {before.version}, not {expected}: read it again"
@@ -244,19 +244,15 @@ class Flags:
         """Raises `NotFound`, or `Conflict` while another flag has it as a prerequisite."""
         with self._core.writing() as write:
             environments = self._environments.by_key(write.db, project)
-            flag = _get(write.db, project, key)
+            flag = flag_rows.get(write.db, project, key)
             users = sorted({k for k, _, _ in _needed_by(write.db, project, key)})
             if users:
                 raise Conflict(f"flag {key!r} is a prerequisite of {', '.join(users)}")
             require_comment(environments.values(), comment)
             version = 1 + max([flag.version, *(flag.config(e).version for e in environments)])
-            _store(write, project, key, version, None)
+            flag_rows.bury(write, project, key, version)
             of_it = (SCHEDULED.c.project == project) & (SCHEDULED.c.flag == key)
             write.db.execute(delete(SCHEDULED).where(of_it))
-            tombstone = Deleted(kind="flag", key=key, version=version)
-            write.changes.append(
-                Change(sequence=write.sequence, project=project, environment=None, item=tombstone)
-            )
             audit.log(
                 write.db,
                 actor,
@@ -271,14 +267,11 @@ class Flags:
                 before=flag.model_dump_json(),
             )
 
-    def find_in(self, db: Connection, project: str, key: str) -> Flag | None:
-        return _find(db, project, key)
-
     def world(self, db: Connection, project: str, environment: str | None) -> World:
         """What a change of flags may ask about, as of this transaction."""
         return World(
             environment=environment,
-            flag=lambda key: _find(db, project, key),
+            flag=lambda key: flag_rows.find(db, project, key),
             segment=lambda key: (
                 None if environment is None else find_segment(db, project, environment, key)
             ),
@@ -321,10 +314,7 @@ class Flags:
         instructions: Sequence[Any] = (),
     ) -> None:
         """Save a flag, tell of it, and log it; `environment` is the one that was changed."""
-        _store(write, project, after.key, after.version, after.model_dump_json())
-        write.changes.append(
-            Change(sequence=write.sequence, project=project, environment=None, item=after)
-        )
+        flag_rows.save(write, project, after)
         audit.log(
             write.db,
             actor,
@@ -352,41 +342,8 @@ def content(flag: Flag, environments: Iterable[str]) -> list[str]:
     return [flag.model_dump_json(exclude={"environments"}), *configs]
 
 
-def _store(write: Write, project: str, key: str, version: int, document: str | None) -> None:
-    upsert(
-        write.db,
-        FLAGS,
-        {"project": project, "key": key},
-        {"sequence": write.sequence, "version": version, "document": document},
-    )
-
-
-def _row(db: Connection, project: str, key: str) -> Row[Any] | None:
-    return db.execute(_BY_KEY, {"project": project, "key": key}).one_or_none()
-
-
-def _find(db: Connection, project: str, key: str) -> Flag | None:
-    row = _row(db, project, key)
-    return None if row is None or row.document is None else Flag.model_validate_json(row.document)
-
-
-def _get(db: Connection, project: str, key: str) -> Flag:
-    flag = _find(db, project, key)
-    if flag is None:
-        raise NotFound(f"flag {key!r} does not exist in project {project!r}")
-    return flag
-
-
-def _all(db: Connection, project: str) -> Iterator[Flag]:
-    query = select(FLAGS.c.document).where(
-        FLAGS.c.project == project, FLAGS.c.document.is_not(None)
-    )
-    for row in db.execute(query.order_by(FLAGS.c.key)):
-        yield Flag.model_validate_json(row.document)
-
-
 def _needed_by(db: Connection, project: str, key: str) -> Iterator[tuple[str, str, int]]:
-    for flag in _all(db, project):
+    for flag in flag_rows.every(db, project):
         for environment, config in flag.environments.items():
             for prerequisite in config.prerequisites:
                 if prerequisite.key == key:

@@ -13,6 +13,7 @@ from flags.changes.versions import with_versions
 from flags.errors import rejecting
 from flags.exchange.bundle import Bundle
 from flags.model import Actor, Flag, Segment
+from flags.store import flag_rows
 from flags.store.core import Core, Write
 from flags.store.database import now_ms
 from flags.store.environments import Environments, require_comment
@@ -77,9 +78,9 @@ class Importing:
         environments: list[str],
     ) -> str:
         project, environment = bundle.project, bundle.environment
-        before = self._flags.find_in(write.db, project, given.key)
+        before = flag_rows.find(write.db, project, given.key)
         if before is None:
-            self._flags.create_in(write, project, given, actor, comment=comment)
+            self._flags.create_in(write, project, given, environments, actor, comment)
             return "created"
         shared = {n: getattr(given, n) for n in Flag.model_fields if n not in _OWN}
         config = given.config(environment).changed(
@@ -142,7 +143,7 @@ class Importing:
             with rejecting(f"segment {segment.key}"):
                 check_segment(segment, world)
         for given in flags:
-            flag = self._flags.find_in(write.db, bundle.project, given.key)
+            flag = flag_rows.find(write.db, bundle.project, given.key)
             if flag is None:
                 continue
             with rejecting(f"flag {given.key}"):

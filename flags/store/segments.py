@@ -11,13 +11,13 @@ from flags.changes.integrity import check_segment
 from flags.changes.patch import Instructions
 from flags.changes.revert import reverted_segment
 from flags.errors import Conflict, NotFound, Outdated, Rejected, rejecting
-from flags.model import Actor, Clause, Entry, Flag, Segment
-from flags.store import audit
+from flags.model import Actor, Clause, Entry, Segment
+from flags.store import audit, flag_rows
 from flags.store.changes import Change, Deleted
 from flags.store.core import Core, Write
 from flags.store.database import new_id, now_ms
 from flags.store.environments import Environments, require_comment
-from flags.store.schema import FLAGS, SEGMENTS
+from flags.store.schema import SEGMENTS
 from flags.store.upsert import upsert
 
 MAX_SEGMENTS: Final = 1000
@@ -293,11 +293,7 @@ def _users(db: Connection, project: str, environment: str, key: str) -> Iterator
     def names(clauses: Sequence[Clause]) -> bool:
         return any(c.op == "segmentMatch" and key in c.values for c in clauses)
 
-    flags = select(FLAGS.c.document).where(
-        FLAGS.c.project == project, FLAGS.c.document.is_not(None)
-    )
-    for row in db.execute(flags):
-        flag = Flag.model_validate_json(row.document)
+    for flag in flag_rows.every(db, project):
         if any(names(rule.clauses) for rule in flag.config(environment).rules):
             yield f"flag {flag.key!r}"
     for segment in _all(db, project, environment):
