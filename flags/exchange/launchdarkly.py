@@ -10,7 +10,8 @@ from typing import Any
 from flags.exchange.bundle import Bundle, bundle
 from flags.exchange.reading import reading
 from flags.model import Defaults, Flag, Segment, Variation
-from flags.wire.sdk import read_config, read_segment
+from flags.wire.sdk import read_segment
+from flags.wire.shown import read_shown
 
 
 def from_launchdarkly(
@@ -36,14 +37,7 @@ def from_launchdarkly(
 def _flag(document: Mapping[str, Any], environment: str, now_ms: int) -> Flag:
     key = document.get("key")
     with reading(f"flag {key}"):
-        shown = document["environments"][environment]
-        users = [{**t, "contextKind": "user"} for t in shown.get("targets") or []]
-        wire = {
-            **shown,
-            "contextTargets": users + (shown.get("contextTargets") or []),
-            "migration": shown.get("migrationSettings"),
-        }
-        config = read_config(wire, modified=now_ms)
+        config = read_shown(document["environments"][environment], modified=now_ms)
         defaults = document.get("defaults") or {}
         availability = document.get("clientSideAvailability") or {}
         is_migration = "migration" in (document.get("_purpose"), document.get("kind"))

@@ -17,7 +17,8 @@ from flags.errors import Outdated, Rejected, rejecting
 from flags.model import Config, Flag, Segment
 from flags.rest.limits import MAX_DEPTH, check_document
 from flags.rest.representation import config_json, flag_json, segment_json
-from flags.wire.sdk import read_config, read_segment
+from flags.wire.sdk import read_segment
+from flags.wire.shown import read_shown
 
 MAX_COPIED: Final = 1024 * 1024
 """Bytes that the operations `copy` of one patch may add: each could double the document."""
@@ -211,32 +212,15 @@ def _config(document: Any, flag: Flag, project: str, environment: str, now_ms: i
     """What the flag says in one environment."""
     place = f"/environments/{environment}"
     changed = _changed(document, config_json(flag, project, environment), _CONFIG, place)
-    users = [{**t, "contextKind": "user"} for t in document.get("targets") or []]
-    targets = [t for t in (*users, *(document.get("contextTargets") or [])) if t.get("values")]
-    read = read_config(
-        {
-            **document,
-            "targets": [],
-            "contextTargets": targets,
-            "fallthrough": _serve(document["fallthrough"], f"{place}/fallthrough"),
-            "rules": [
-                _serve(rule, f"{place}/rules/{index}")
-                for index, rule in enumerate(document.get("rules") or [])
-            ],
-            "migration": document.get("migrationSettings"),
-        },
-        modified=now_ms,
-    )
+    _require_one(document["fallthrough"], f"{place}/fallthrough")
+    for index, rule in enumerate(document.get("rules") or []):
+        _require_one(rule, f"{place}/rules/{index}")
+    read = read_shown(document, modified=now_ms)
     fields = {_CONFIG[name]: getattr(read, _CONFIG[name]) for name in changed}
     return flag.config(environment).changed(**fields)
 
 
-def _serve(given: Mapping[str, Any], place: str) -> dict[str, Any]:
-    """A rule or the fallthrough as SDKs read it."""
-    rollout = given.get("rollout")
-    if (given.get("variation") is None) == (rollout is None):
+def _require_one(given: Mapping[str, Any], place: str) -> None:
+    """Raises `Rejected` unless a rule or the fallthrough serves a variation or a rollout."""
+    if (given.get("variation") is None) == (given.get("rollout") is None):
         raise Rejected(f"{place}: expected a variation or a rollout, one of them")
-    if rollout is None:
-        return dict(given)
-    shares = [{**s, "untracked": s.get("_untracked", False)} for s in rollout["variations"]]
-    return {**given, "rollout": {**rollout, "variations": shares}}

@@ -28,6 +28,7 @@ from flags.rest.requests import (
     refuse_trial,
     require,
     switch,
+    versioned,
     window,
 )
 from flags.roles import Role
@@ -141,11 +142,7 @@ def add_flags(api: Blueprint, store: Store) -> None:
 
 
 def flag_answer(flag: Flag, project: str, keys: Sequence[str], status: int = 200) -> Response:
-    """With the flag's version as ETag, for `If-Match` of a later patch."""
-    response = jsonify(flag_json(flag, project, keys))
-    response.status_code = status
-    response.headers["ETag"] = f'"{flag.version}"'
-    return response
+    return versioned(flag_json(flag, project, keys), flag.version, status)
 
 
 def _wanted() -> dict[str, list[str]]:

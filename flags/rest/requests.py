@@ -1,11 +1,11 @@
-"""What REST requests have in common: who asks, and how bodies and queries are read."""
+"""What REST requests have in common: who asks, how bodies and queries are read, and versions."""
 
 import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeVar
 
-from flask import g, request
+from flask import Response, g, jsonify, request
 from pydantic import BaseModel
 from pydantic_core import from_json
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
@@ -124,6 +124,14 @@ def window(default: int) -> tuple[int, int]:
     """`limit` (at most 1,000) and `offset`."""
     limit, offset = number("limit", default), number("offset", 0)
     return min(limit or default, 1000), min(offset or 0, 2**31)
+
+
+def versioned(shown: Any, version: int, status: int = 200) -> Response:
+    """With the version as ETag, for `If-Match` of a later patch."""
+    response = jsonify(shown)
+    response.status_code = status
+    response.headers["ETag"] = f'"{version}"'
+    return response
 
 
 def expected_version() -> int | None:

@@ -22,6 +22,7 @@ from flags.rest.requests import (
     read,
     refuse_trial,
     require,
+    versioned,
     window,
 )
 from flags.roles import Role
@@ -30,10 +31,7 @@ from flags.store import Store, new_salt, now_ms
 
 def add_segments(api: Blueprint, store: Store) -> None:
     def answer(segment: Segment, project: str, environment: str, status: int = 200) -> Response:
-        response = jsonify(segment_json(segment, project, environment))
-        response.status_code = status
-        response.headers["ETag"] = f'"{segment.version}"'
-        return response
+        return versioned(segment_json(segment, project, environment), segment.version, status)
 
     @api.get("/segments/<project>/<environment>")
     def list_segments(project: str, environment: str) -> Response:

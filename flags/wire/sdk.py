@@ -264,7 +264,7 @@ def _read_serve(wire: Mapping[str, Any]) -> dict[str, Any]:
             "seed": rollout.get("seed"),
             "variations": [
                 {"variation": v["variation"], "weight": v["weight"]}
-                | ({"untracked": True} if v.get("untracked") or v.get("_untracked") else {})
+                | ({"untracked": True} if v.get("untracked") else {})
                 for v in rollout["variations"]
             ],
         }
