@@ -17,6 +17,8 @@ from typing import Any
 from ldclient.feature_store import InMemoryFeatureStore
 from ldclient.versioned_data_kind import FEATURES, SEGMENTS, VersionedDataKind
 
+FILE = "flags.json"
+"""Its name in the proxy's state folder."""
 FORMAT = 1
 KINDS: Mapping[str, VersionedDataKind] = {"flags": FEATURES, "segments": SEGMENTS}
 

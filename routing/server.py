@@ -122,15 +122,20 @@ class _Admin(uvicorn.Server):
         yield
 
 
-def _load(path: Path) -> tuple[ProxyConfig, int]:
-    """The checked document and its time of change."""
-    modified = _modified(path)
+def load_config(path: Path) -> ProxyConfig:
+    """The document at `path`, checked with its routes. Raises InvalidConfig."""
     try:
         config = parse_config(path.read_text(), str(path))
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidConfig(f"{path} cannot be read: {error}") from None
     RouteTable(config.capabilities)
-    return config, modified
+    return config
+
+
+def _load(path: Path) -> tuple[ProxyConfig, int]:
+    """The checked document and its time of change."""
+    modified = _modified(path)
+    return load_config(path), modified
 
 
 def _modified(path: Path) -> int:

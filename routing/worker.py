@@ -26,7 +26,7 @@ from ldclient.interfaces import DataSourceState
 from routing.config import ProxyConfig
 from routing.errors import InvalidConfig
 from routing.evaluator import Evaluator
-from routing.flag_cache import RememberingStore
+from routing.flag_cache import FILE, RememberingStore
 from routing.proxy import Proxy
 
 MAX_LINE: Final = 16 * 1024 * 1024
@@ -65,7 +65,7 @@ class Worker:
         ]
         key = environment["LAUNCHDARKLY_SDK_KEY"]
         store = RememberingStore(
-            Path(start["state"]) / "flags.json",
+            Path(start["state"]) / FILE,
             key,
             writes=start["id"] == 0,
             on_change=lambda: self._loop.call_soon_threadsafe(self._changed),

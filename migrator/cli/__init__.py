@@ -7,7 +7,7 @@ import typer
 
 from flags.errors import FlagsError
 from migrator import __version__
-from migrator.cli import down, init, logs, plan, rollout, serve, up
+from migrator.cli import down, init, logs, plan, proxy, rollout, serve, up
 from migrator.errors import MigratorError
 from routing.errors import RoutingError
 
@@ -43,6 +43,7 @@ app.command()(down.down)
 app.command()(logs.logs)
 rollout.register(app)
 serve.register(app)
+app.add_typer(proxy.proxy_app, name="proxy")
 
 
 def main() -> NoReturn:

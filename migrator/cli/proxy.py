@@ -1,0 +1,202 @@
+"""`migrator proxy …`: run the proxy, check its configuration, ask where a request would go.
+
+`migrator up` starts `serve`; on a cluster it is a workload of its own. The other commands start and
+change nothing.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from migrator import flagaccess
+from migrator.cli.options import JsonOption, StateOption
+from migrator.cli.output import console, print_json
+from migrator.errors import InvalidInput
+from migrator.plan.load import load
+from migrator.secrets import load_secrets
+from migrator.state import find_state
+from routing.config import ProxyConfig
+from routing.errors import BadMessage, RoutingError
+from routing.explain import Explanation, explain
+from routing.stages import Side
+
+proxy_app = typer.Typer(help="The flag-aware proxy.", no_args_is_help=True, rich_markup_mode=None)
+ConfigFile = Annotated[
+    Path, typer.Argument(help="JSON document of `proxy serve`.", show_default=False)
+]
+
+
+@proxy_app.command()
+def serve(
+    config: Annotated[Path, typer.Option(help="JSON document with listeners, origins and routes.")],
+    state: Annotated[Path, typer.Option(help="Folder for the last known flags.")],
+    admin_host: Annotated[str, typer.Option(help="Address of /readyz, /routes and /stats.")] = (
+        "127.0.0.1"
+    ),
+    admin_port: Annotated[int, typer.Option(help="Its TCP port; 0 takes a free one.")] = 0,
+) -> None:
+    """Route requests to the monolith and the services by flags.
+
+    The SDK key and the addresses of the flag server come from LAUNCHDARKLY_SDK_KEY,
+    LAUNCHDARKLY_BASE_URI, LAUNCHDARKLY_STREAM_URI and LAUNCHDARKLY_EVENTS_URI.
+    """
+    from routing.server import ServerSettings
+    from routing.server import serve as run
+
+    raise typer.Exit(
+        run(
+            ServerSettings(config=config, state=state, admin_host=admin_host, admin_port=admin_port)
+        )
+    )
+
+
+@proxy_app.command()
+def check(config: ConfigFile, as_json: JsonOption = False) -> None:
+    """Report whether `proxy serve` would accept this configuration.
+
+    Example: migrator proxy check .migrator/cms/routes.json
+    """
+    loaded = _load(config)
+    capabilities = len(loaded.capabilities)
+    routes = sum(len(each.routes) for each in loaded.capabilities.values())
+    if as_json:
+        print_json({"valid": True, "capabilities": capabilities, "routes": routes})
+    else:
+        console().print(f"{config}: valid, {capabilities} capabilities, {routes} routes")
+
+
+@proxy_app.command()
+def routes(config: ConfigFile, as_json: JsonOption = False) -> None:
+    """Show which requests belong to which capability and service.
+
+    Example: migrator proxy routes .migrator/cms/routes.json
+    """
+    loaded = _load(config)
+    rows = [
+        {"capability": name, "flag": capability.flag, **route.model_dump(mode="json")}
+        for name, capability in loaded.capabilities.items()
+        for route in capability.routes
+    ]
+    if as_json:
+        print_json(rows)
+        return
+    table = Table("methods", "path", "capability", "flag", "service", box=None, pad_edge=False)
+    for row in rows:
+        methods = " ".join(row["methods"] or ("any",))
+        table.add_row(methods, row["path"], row["capability"], row["flag"], row["service"])
+    table.add_row("any", "everything else", "", "", f"monolith, {loaded.monolith}")
+    console().print(table)
+
+
+@proxy_app.command("explain")
+def show_explanation(
+    target: Annotated[str, typer.Argument(help="Path and query.", metavar="/PATH")],
+    method: Annotated[str, typer.Option("--method", "-X", help="Request method.")] = "GET",
+    header: Annotated[
+        list[str] | None,
+        typer.Option("--header", "-H", help='A field, such as "Cookie: session=…"; repeatable.'),
+    ] = None,
+    gateway: Annotated[
+        bool, typer.Option("--gateway", help="As a service's call, not a user's.")
+    ] = False,
+    config: Annotated[
+        Path | None, typer.Option(help="JSON document of a proxy that runs alone.")
+    ] = None,
+    proxy_state: Annotated[
+        Path | None, typer.Option(help="That proxy's state folder; needs $LAUNCHDARKLY_SDK_KEY.")
+    ] = None,
+    state: StateOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say which route, flag, stage and origin a request gets, and why.
+
+    Nothing is sent: the flags are those that the proxy kept on disk, which it does whenever one
+    changes, and LaunchDarkly's SDK evaluates them here.
+
+    Example: migrator proxy explain /articles/7 -X PUT -H "X-User: alice"
+    """
+    from routing.known_flags import known_flags
+
+    loaded, folder, key = _proxy(config, proxy_state, state)
+    with known_flags(folder, key) as evaluate:
+        try:
+            told = explain(loaded, _head(method, target, header or []), evaluate, edge=not gateway)
+        except BadMessage as error:
+            raise InvalidInput(
+                f"{method} {target}: the proxy refuses this request with {error.status}: {error}",
+                hint="correct the method, the path or the fields",
+            ) from None
+    if as_json:
+        print_json(told.document())
+    else:
+        _print(told)
+
+
+def _load(config: Path) -> ProxyConfig:
+    """Raises InvalidInput, so that wrong documents have the exit code of wrong input."""
+    from routing.server import load_config
+
+    try:
+        return load_config(config)
+    except RoutingError as error:
+        raise InvalidInput(str(error), hint=error.hint) from None
+
+
+def _proxy(
+    config: Path | None, proxy_state: Path | None, option: Path | None
+) -> tuple[ProxyConfig, Path, str]:
+    """Configuration, state folder and SDK key of the proxy that is meant."""
+    if config is not None and proxy_state is not None:
+        key = os.environ.get("LAUNCHDARKLY_SDK_KEY", "")
+        if not key:
+            raise InvalidInput(
+                "the environment lacks LAUNCHDARKLY_SDK_KEY",
+                hint="set it to the key that the proxy runs with",
+            )
+        return _load(config), proxy_state, key
+    if config is not None or proxy_state is not None:
+        raise InvalidInput("--config and --proxy-state belong together", hint="give both or none")
+    state = find_state(option)
+    instance = state.load_instance()
+    flags = flagaccess.sdk_variables(
+        load(state.plan).spec.flags, instance.addresses.flags, load_secrets(state), os.environ
+    )
+    return _load(state.routes), state.proxy, flags["LAUNCHDARKLY_SDK_KEY"]
+
+
+def _head(method: str, target: str, fields: list[str]) -> bytes:
+    """The request head as a client would send it."""
+    lines = [f"{method} {target} HTTP/1.1"]
+    if not any(field.lower().startswith("host:") for field in fields):
+        lines.append("Host: localhost")
+    for line in (*lines, *fields):
+        if "\r" in line or "\n" in line:
+            raise InvalidInput(f"{line!r}: expected one line without line ends")
+    return "".join(f"{line}\r\n" for line in (*lines, *fields)).encode() + b"\r\n"
+
+
+def _print(told: Explanation) -> None:
+    route, evaluation, decision = told.route, told.evaluation, told.decision
+    kind, key = told.context.get("kind"), told.context.get("key")
+    rows = [("request", f"{told.method} {told.path}")]
+    who = f"{kind} {key}" if key is not None else "several kinds"
+    rows.append(("context", f"{who} (nobody named: a fresh id, minted)" if told.minted else who))
+    if route is None or evaluation is None:
+        rows.append(("route", "none matches, so the monolith answers"))
+    else:
+        rows.append(("route", f"{route}, a {told.access}"))
+        version = "unknown" if evaluation.version is None else evaluation.version
+        rows.append(("flag", f"{route.flag}, version {version}"))
+        rows.append(("stage", f"{evaluation.stage}, because {evaluation.reason}"))
+    new = decision.origin is Side.NEW
+    name = f"service {route.service}" if route is not None and new else "monolith"
+    rows.append(("origin", f"{name}, {told.origin}"))
+    if told.fallback is not None:
+        rows.append(("if it fails", f"safe requests go to the monolith, {told.fallback}"))
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for row in rows:
+        table.add_row(*row)
+    console().print(table)

@@ -1,0 +1,104 @@
+"""Why one request goes where it goes: route, context, flag, stage, origin.
+
+Pure: the evaluation of the flag comes in as a function. Asks the same table, context reader and
+stage table as the proxy itself, so that what it says is what the proxy does.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from routing.config import ProxyConfig
+from routing.context import ContextReader, RequestContext
+from routing.decision import Decision, Evaluation, decide
+from routing.message import RequestReader
+from routing.stages import Access, Side, Stage, access_of
+from routing.table import Route, RouteTable
+
+Evaluate = Callable[[str, RequestContext], Evaluation]
+"""What the SDK says of a flag for a context."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """`route`, `evaluation` and `access` are None where no route matches."""
+
+    method: str
+    path: str
+    context: Mapping[str, Any]
+    minted: bool
+    """The request names nobody: the proxy would mint an id, and a fresh one stands in `context`."""
+    route: Route | None
+    access: Access | None
+    evaluation: Evaluation | None
+    decision: Decision
+    origin: str
+    """Address of the origin that answers."""
+    fallback: str | None
+    """Address of the monolith where it may answer if the service fails."""
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        route, evaluation = self.route, self.evaluation
+        return {
+            "request": {"method": self.method, "path": self.path},
+            "context": dict(self.context),
+            "minted": self.minted,
+            "route": None
+            if route is None
+            else {
+                "capability": route.capability,
+                "path": route.path,
+                "methods": route.methods,
+                "service": route.service,
+                "access": self.access,
+            },
+            "flag": None
+            if route is None or evaluation is None
+            else {
+                "key": route.flag,
+                "version": evaluation.version,
+                "stage": evaluation.stage,
+                "reason": evaluation.reason,
+            },
+            "origin": {"side": self.decision.origin, "url": self.origin},
+            "also": self.decision.also,
+            "fallback": self.fallback,
+        }
+
+
+def explain(config: ProxyConfig, head: bytes, evaluate: Evaluate, *, edge: bool) -> Explanation:
+    """What a proxy with `config` does with the request that begins with `head`.
+
+    `edge`: it comes in where users do, otherwise at the gateway. Raises InvalidConfig, and
+    BadMessage where the proxy would refuse the head.
+    """
+    table = RouteTable(config.capabilities)
+    contexts = ContextReader(config.context)
+    request = RequestReader(contexts.wanted).read(head)
+    if request is None:
+        raise ValueError("the head is not complete")
+    minted = b""
+    if edge:
+        identity, minted = contexts.at_edge(request.fields)
+    else:
+        identity = contexts.at_gateway(request.fields)
+    context = contexts.build(identity)
+    route = table.match(request.method, request.path)
+    evaluation = None if route is None else evaluate(route.flag, context)
+    access = None if route is None else access_of(request.method, route.access)
+    stage = Stage.OFF if evaluation is None else evaluation.stage
+    decision = decide(route, access or Access.READ, stage)
+    new = route is not None and decision.origin is Side.NEW
+    return Explanation(
+        method=request.method.decode(),
+        path=request.path.decode(),
+        context=context.document,
+        minted=bool(minted),
+        route=route,
+        access=access,
+        evaluation=evaluation,
+        decision=decision,
+        origin=config.services[route.service] if route is not None and new else config.monolith,
+        fallback=config.monolith if new else None,
+    )

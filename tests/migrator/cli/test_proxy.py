@@ -1,0 +1,134 @@
+"""`migrator proxy check|routes|explain` as a person types them."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ldclient.versioned_data_kind import FEATURES, SEGMENTS
+from typer.testing import CliRunner, Result
+
+from migrator.cli import app
+from migrator.errors import InvalidInput
+from routing.flag_cache import FILE, RememberingStore
+
+KEY = "sdk-0123456789abcdef"
+CONFIG: dict[str, Any] = {
+    "migration": "test",
+    "listen": {"port": 0},
+    "gateway": {"port": 0},
+    "context": {"key": [{"cookie": "uid"}]},
+    "monolith": "http://127.0.0.1:1",
+    "services": {"articles": "http://127.0.0.1:2"},
+    "capabilities": {
+        "publishing": {
+            "flag": "publishing",
+            "routes": [
+                {"path": "/articles/{id}", "service": "articles", "methods": ["GET", "PUT"]}
+            ],
+        }
+    },
+}
+FLAG = {
+    "key": "publishing",
+    "version": 7,
+    "on": True,
+    "salt": "s",
+    "variations": ["off", "dualwrite", "shadow", "live", "rampdown", "complete"],
+    "offVariation": 0,
+    "fallthrough": {"variation": 0},
+    "targets": [{"values": ["alice"], "variation": 3}],
+    "rules": [],
+    "prerequisites": [],
+}
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """A command in a folder with `routes.json` and the flags that a proxy kept."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LAUNCHDARKLY_SDK_KEY", KEY)
+    Path("routes.json").write_text(json.dumps(CONFIG))
+    store = RememberingStore(tmp_path / FILE, KEY, writes=True, on_change=lambda: None)
+    store.init({FEATURES: {"publishing": FLAG}, SEGMENTS: {}})
+
+    def command(*words: str) -> Result:
+        done = CliRunner().invoke(app, ["proxy", *words])
+        if done.exception is not None and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        return done
+
+    return command
+
+
+@pytest.fixture
+def explained(run: Run) -> Callable[..., Result]:
+    place = ("--config", "routes.json", "--proxy-state", ".")
+    return lambda *words: run("explain", *words, *place)
+
+
+def test_check_and_routes(run: Run) -> None:
+    assert run("check", "routes.json").output == ("routes.json: valid, 1 capabilities, 1 routes\n")
+    assert json.loads(run("check", "routes.json", "--json").output)["valid"]
+    (route,) = json.loads(run("routes", "routes.json", "--json").output)
+    assert (route["path"], route["flag"], route["methods"]) == (
+        "/articles/{id}", "publishing", ["GET", "PUT"],
+    )  # fmt: skip
+    shown = run("routes", "routes.json").output
+    assert "GET PUT" in shown
+    assert "everything else" in shown
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        pytest.param("{", "routes.json", id="no-JSON"),
+        pytest.param(json.dumps({**CONFIG, "workers": 0}), "workers", id="no-workers"),
+        pytest.param(
+            json.dumps({**CONFIG, "services": {}}), "names the service 'articles'", id="no-service"
+        ),
+    ],
+)
+def test_wrong_configurations(run: Run, text: str, words: str) -> None:
+    Path("routes.json").write_text(text)
+    for command in ("check", "routes"):
+        with pytest.raises(InvalidInput, match=words) as found:
+            run(command, "routes.json")
+        assert found.value.exit_code == 2
+
+
+def test_explain(explained: Run) -> None:
+    told = explained("/articles/7", "-H", "Cookie: uid=alice").output
+    assert "publishing: GET PUT /articles/{id}, a read" in told
+    assert "live, because TARGET_MATCH" in told
+    assert "service articles, http://127.0.0.1:2" in told
+    told = explained("/articles/7", "-X", "PUT", "-H", "Cookie: uid=bob").output
+    assert "off, because FALLTHROUGH" in told
+    assert "monolith, http://127.0.0.1:1" in told
+    assert "none matches" in explained("/other").output
+    document = json.loads(explained("/articles/7", "-H", "Cookie: uid=alice", "--json").output)
+    assert document["flag"]["stage"] == "live"
+    assert document["origin"]["side"] == "new"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        pytest.param(("articles/7",), "refuses this request with 400", id="relative-path"),
+        pytest.param(("/x", "-H", "no colon"), "refuses this request with 400", id="bad-field"),
+        pytest.param(("/x", "-H", "A: 1\r\nB: 2"), "without line ends", id="two-lines"),
+    ],
+)
+def test_wrong_requests(explained: Run, words: tuple[str, ...], message: str) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        explained(*words)
+
+
+def test_half_of_the_options(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InvalidInput, match="belong together"):
+        run("explain", "/x", "--config", "routes.json")
+    monkeypatch.delenv("LAUNCHDARKLY_SDK_KEY")
+    with pytest.raises(InvalidInput, match="LAUNCHDARKLY_SDK_KEY"):
+        run("explain", "/x", "--config", "routes.json", "--proxy-state", ".")
