@@ -1,4 +1,4 @@
-"""The proxy's admin address: health, readiness, the routes in force, the counters.
+"""The proxy's admin address: health, readiness, routes and configuration in force, counters.
 
 Served by the parent, on loopback by default. Read-only: nothing here changes anything.
 """
@@ -7,6 +7,7 @@ import secrets
 import time
 from collections.abc import Callable
 
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -14,6 +15,7 @@ from starlette.routing import Route
 
 from routing.config import ProxyConfig
 from routing.fleet import Fleet
+from routing.metrics import WorkerState, exposition
 from routing.stats import empty
 
 
@@ -69,11 +71,30 @@ def application(fleet: Fleet, config: Callable[[], ProxyConfig]) -> Starlette:
             }
         )
 
+    async def metrics(_: Request) -> Response:
+        workers = [
+            WorkerState(
+                id=member.id,
+                accepting=member.accepting,
+                flags=member.flags,
+                connections=member.report.get("connections", 0),
+            )
+            for member in fleet.members
+        ]
+        text = exposition(fleet.cells(), workers)
+        return Response(text, media_type=CONTENT_TYPE_LATEST)
+
+    async def configuration(_: Request) -> Response:
+        """The whole document in force, defaults filled in. It holds no secrets."""
+        return JSONResponse(config().model_dump(mode="json"))
+
     return Starlette(
         routes=[
             Route("/healthz", healthz),
             Route("/readyz", readyz),
             Route("/routes", routes),
             Route("/stats", stats),
+            Route("/metrics", metrics),
+            Route("/config", configuration),
         ]
     )

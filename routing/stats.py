@@ -21,7 +21,7 @@ CellKey = tuple[str | None, str | None, str]
 class Cell:
     """One worker's counters for one key. Mutable: counting is on the path of every request."""
 
-    __slots__ = ("counts", "errors", "fallbacks", "last_decided_at", "requests")
+    __slots__ = ("counts", "errors", "fallbacks", "last_decided_at", "requests", "sum_us")
 
     def __init__(self) -> None:
         self.requests = 0
@@ -29,10 +29,12 @@ class Cell:
         self.fallbacks = 0
         self.last_decided_at: float | None = None
         self.counts = [0] * (len(BOUNDS_MS) + 1)
+        self.sum_us = 0
 
     def record(self, latency_ms: float) -> None:
         """Count one answer or failure of the origin that was asked."""
         self.counts[bisect_left(BOUNDS_MS, latency_ms)] += 1
+        self.sum_us += int(latency_ms * 1000)
 
     def document(self) -> dict[str, Any]:
         """JSON of the counters."""
@@ -40,7 +42,11 @@ class Cell:
             "requests": self.requests,
             "errors": self.errors,
             "fallbacks": self.fallbacks,
-            "latency": {"bounds_ms": BOUNDS_MS, "counts": list(self.counts)},
+            "latency": {
+                "bounds_ms": BOUNDS_MS,
+                "counts": list(self.counts),
+                "sum_us": self.sum_us,
+            },
             "last_decided_at": self.last_decided_at,
         }
 
@@ -73,10 +79,7 @@ def merge(documents: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         if total is None:
             sums[key] = {
                 **cell,
-                "latency": {
-                    "bounds_ms": cell["latency"]["bounds_ms"],
-                    "counts": list(cell["latency"]["counts"]),
-                },
+                "latency": {**cell["latency"], "counts": list(cell["latency"]["counts"])},
             }
             continue
         for counter in ("requests", "errors", "fallbacks"):
@@ -84,6 +87,7 @@ def merge(documents: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         counts = total["latency"]["counts"]
         for index, count in enumerate(cell["latency"]["counts"]):
             counts[index] += count
+        total["latency"]["sum_us"] += cell["latency"]["sum_us"]
         times = [at for at in (total["last_decided_at"], cell["last_decided_at"]) if at is not None]
         total["last_decided_at"] = max(times, default=None)
     return [sums[key] for key in sorted(sums, key=lambda key: tuple(part or "" for part in key))]

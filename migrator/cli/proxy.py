@@ -83,7 +83,9 @@ def routes(config: ConfigFile, as_json: JsonOption = False) -> None:
     if as_json:
         print_json(rows)
         return
-    table = Table("methods", "path", "capability", "flag", "service", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for heading in ("methods", "path", "capability", "flag", "service"):
+        table.add_column(heading, overflow="fold")
     for row in rows:
         methods = " ".join(row["methods"] or ("any",))
         table.add_row(methods, row["path"], row["capability"], row["flag"], row["service"])

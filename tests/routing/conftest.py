@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -237,3 +238,10 @@ async def running_world(folder: Path) -> AsyncIterator[World]:
 @pytest.fixture
 def begin(tmp_path: Path) -> Callable[[], contextlib.AbstractAsyncContextManager[World]]:
     return lambda: running_world(tmp_path)
+
+
+@pytest.fixture
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,105 @@
+"""The counters of all workers in Prometheus' text format.
+
+Pure: takes what the parent has merged. Latencies have a bucket for each doubling, coarse enough for
+a time series; `/stats` has the finer histogram that the controller judges by.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+
+from routing.stats import BOUNDS_MS, STEPS_PER_DOUBLING
+
+FLAG_STATES = ("streaming", "cached", "none")
+_LABELS = ("capability", "stage", "origin")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerState:
+    id: int
+    accepting: bool
+    flags: str
+    """One of FLAG_STATES."""
+    connections: int
+    """Open client connections."""
+
+
+def exposition(cells: Sequence[Mapping[str, Any]], workers: Sequence[WorkerState]) -> bytes:
+    """`cells`: JSON of merged counters, see `routing.stats`. Labels are empty where no route
+    matched."""
+    registry = CollectorRegistry()
+    registry.register(_Once((*_counters(cells), _durations(cells), *_workers(workers))))
+    return generate_latest(registry)
+
+
+class _Once(Collector):
+    def __init__(self, metrics: Iterable[Metric]) -> None:
+        self._metrics = tuple(metrics)
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._metrics
+
+
+def _labels(cell: Mapping[str, Any]) -> list[str]:
+    return [cell[name] or "" for name in _LABELS]
+
+
+def _counters(cells: Sequence[Mapping[str, Any]]) -> Iterator[Metric]:
+    for counter, name, text in (
+        ("requests", "migrator_proxy_requests", "Requests by the origin that was asked first."),
+        ("errors", "migrator_proxy_errors", "Requests that this origin failed."),
+        ("fallbacks", "migrator_proxy_fallbacks", "Failed requests that the monolith answered."),
+    ):
+        family = CounterMetricFamily(name, text, labels=_LABELS)
+        for cell in cells:
+            family.add_metric(_labels(cell), cell[counter])
+        yield family
+
+
+def _durations(cells: Sequence[Mapping[str, Any]]) -> Metric:
+    family = HistogramMetricFamily(
+        "migrator_proxy_response_seconds",
+        "From the request's head to the head of the response, or to the failure.",
+        labels=_LABELS,
+    )
+    for cell in cells:
+        latency = cell["latency"]
+        below = list(accumulate(latency["counts"]))
+        buckets = [
+            (f"{BOUNDS_MS[index] / 1000:g}", below[index])
+            for index in range(0, len(BOUNDS_MS), STEPS_PER_DOUBLING)
+        ]
+        buckets.append(("+Inf", below[-1]))
+        family.add_metric(_labels(cell), buckets, sum_value=latency["sum_us"] / 1e6)
+    return family
+
+
+def _workers(workers: Sequence[WorkerState]) -> Iterator[Metric]:
+    connections = GaugeMetricFamily(
+        "migrator_proxy_client_connections", "Open client connections.", labels=["worker"]
+    )
+    accepting = GaugeMetricFamily(
+        "migrator_proxy_worker_accepting", "1 if it takes connections.", labels=["worker"]
+    )
+    flags = GaugeMetricFamily(
+        "migrator_proxy_flags",
+        "1 for where its flags come from: the stream, the last known ones, or nowhere.",
+        labels=["worker", "state"],
+    )
+    for worker in workers:
+        name = str(worker.id)
+        connections.add_metric([name], worker.connections)
+        accepting.add_metric([name], worker.accepting)
+        for state in FLAG_STATES:
+            flags.add_metric([name, state], worker.flags == state)
+    yield from (connections, accepting, flags)

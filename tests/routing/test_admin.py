@@ -1,0 +1,43 @@
+"""The admin address of a running proxy."""
+
+import asyncio
+import re
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
+
+Begin = Callable[[], AbstractAsyncContextManager[Any]]
+Until = Callable[[Callable[[], Any]], Any]
+
+
+def test_metrics_and_configuration(begin: Begin, free_port: int, wait_until: Until) -> None:
+    async def run() -> None:
+        async with begin() as world, httpx.AsyncClient(trust_env=False, timeout=20) as http:
+            world.start_proxy(free_port)
+            await world.ready(http)
+            for _ in range(3):
+                assert (await http.get(f"{world.edge}/articles/1")).status_code == 200
+
+            async def counted() -> bool:
+                text = (await http.get(f"{world.admin}/metrics")).text
+                return bool(re.search(r'requests_total\{.*stage="off"\} 3\.0', text))
+
+            await wait_until(counted)
+            answer = await http.get(f"{world.admin}/metrics")
+            assert answer.headers["content-type"].startswith("text/plain")
+            values = {
+                (sample.name, sample.labels.get("worker"), sample.labels.get("state")): sample.value
+                for family in text_string_to_metric_families(answer.text)
+                for sample in family.samples
+            }
+            for worker in ("0", "1"):
+                assert values["migrator_proxy_worker_accepting", worker, None] == 1
+                assert values["migrator_proxy_flags", worker, "streaming"] == 1
+            document = (await http.get(f"{world.admin}/config")).json()
+            assert document["capabilities"]["publishing"]["flag"] == "publishing"
+            assert document["timeouts"]["idle"] == 75.0, "defaults are filled in"
+
+    asyncio.run(run())
