@@ -4,6 +4,7 @@ Called on the event loop for each request; `clear` is called there too whenever 
 Never opens a connection itself: the SDK's client and its store are given.
 """
 
+import time
 from collections.abc import Callable
 
 from ldclient import Context, LDClient
@@ -12,6 +13,7 @@ from ldclient.versioned_data_kind import FEATURES
 
 from routing.context import RequestContext
 from routing.decision import Evaluation
+from routing.evaluation_counts import EvaluationCounts, Given, Tally
 from routing.stages import Stage, parse_stage
 
 UNKNOWN = Evaluation(Stage.OFF, "CLIENT_NOT_READY", None)
@@ -20,16 +22,13 @@ UNKNOWN = Evaluation(Stage.OFF, "CLIENT_NOT_READY", None)
 class Known:
     """A context that was seen since the last flag change, with its evaluations by flag key."""
 
-    __slots__ = ("_context", "evaluations", "header")
+    __slots__ = ("context", "document", "evaluations", "header")
 
     def __init__(self, context: RequestContext) -> None:
-        self._context = Context.from_dict(dict(context.document))
+        self.document = context.document
+        self.context = Context.from_dict(dict(context.document))
         self.header = context.header
-        self.evaluations: dict[str, Evaluation] = {}
-
-    @property
-    def context(self) -> Context:
-        return self._context
+        self.evaluations: dict[str, tuple[Evaluation, Tally]] = {}
 
 
 class Evaluator:
@@ -45,6 +44,8 @@ class Evaluator:
         self._capacity = capacity
         self._young: dict[bytes, Known] = {}
         self._old: dict[bytes, Known] = {}
+        self.counts = EvaluationCounts(time.time())
+        """Of requests, not of evaluations."""
 
     def known(self, identity: bytes, build: Callable[[bytes], RequestContext]) -> Known:
         """The context of `identity`; `build` makes it when it is not in the cache."""
@@ -59,25 +60,31 @@ class Evaluator:
 
     def evaluate(self, flag: str, known: Known) -> Evaluation:
         """The stage of `flag` for that context. Off if flags are unknown or the flag is missing."""
-        evaluation = known.evaluations.get(flag)
-        if evaluation is None:
-            evaluation = known.evaluations[flag] = self._ask(flag, known.context)
+        found = known.evaluations.get(flag)
+        if found is None:
+            found = known.evaluations[flag] = self._ask(flag, known)
+        evaluation, tally = found
+        tally.count += 1
         return evaluation
 
     def clear(self) -> None:
         """Forget everything: a flag, a segment or the routing rules changed."""
         self._young = {}
         self._old = {}
+        self.counts.retire()
 
-    def _ask(self, flag: str, context: Context) -> Evaluation:
-        if not self._store.initialized or not context.valid:
-            return UNKNOWN
-        detail = self._client.variation_detail(flag, context, Stage.OFF.value)
+    def _ask(self, flag: str, known: Known) -> tuple[Evaluation, Tally]:
+        if not self._store.initialized or not known.context.valid:
+            nothing = Given(flag, None, None, Stage.OFF.value)
+            return UNKNOWN, self.counts.tally(nothing, known.document)
+        detail = self._client.variation_detail(flag, known.context, Stage.OFF.value)
         version = self._store.get(FEATURES, flag, _version)
         reason = detail.reason.get("kind", "ERROR")
         if reason == "ERROR":
             reason = detail.reason.get("errorKind", reason)
-        return Evaluation(parse_stage(detail.value), str(reason), version)
+        stage = parse_stage(detail.value)
+        given = Given(flag, detail.variation_index, version, stage.value)
+        return Evaluation(stage, str(reason), version), self.counts.tally(given, known.document)
 
 
 def _version(flag: object) -> int | None:

@@ -15,6 +15,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -26,6 +27,7 @@ from ldclient.interfaces import DataSourceState
 from routing.config import ProxyConfig
 from routing.errors import InvalidConfig
 from routing.evaluator import Evaluator
+from routing.event_sender import EventSender
 from routing.flag_cache import FILE, RememberingStore
 from routing.proxy import Proxy
 
@@ -36,6 +38,10 @@ FIRST_FLAGS: Final = 5.0
 """Seconds to wait for flags before serving without any: everything goes to the monolith."""
 NEWER_FLAGS: Final = 1.0
 """The same while there are flags from disk."""
+SUMMARY_EVERY: Final = 5.0
+"""Seconds between two reports of evaluations to the flag server, as SDKs have it."""
+LAST_SUMMARY: Final = 0.5
+"""Seconds that the last one may take: nobody waits for figures at a stop."""
 ORPHAN: Final = 10.0
 """Seconds a worker without a parent serves on."""
 BACKLOG: Final = 2048
@@ -85,6 +91,7 @@ class Worker:
             ),
             start_wait=NEWER_FLAGS if have else FIRST_FLAGS,
         )
+        self._events = EventSender(environment["LAUNCHDARKLY_EVENTS_URI"], key)
         self._evaluator = Evaluator(self._client, store)
         self._config = ProxyConfig.model_validate(start["config"])
         self._proxy = Proxy(self._config, self._evaluator, self._loop)
@@ -104,15 +111,20 @@ class Worker:
         gc.collect()
         gc.freeze()
         reporting = asyncio.create_task(self._report())
+        summing_up = asyncio.create_task(self._sum_up())
         await self._stop.wait()
         for server in servers:
             server.close()
         self._accepting = False
         await self._drain()
-        reporting.cancel()
-        following.cancel()
+        for task in (reporting, following, summing_up):
+            task.cancel()
         self._proxy.stop()
         self._send()
+        async with self._events:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LAST_SUMMARY):
+                    await self._send_summary()
         await asyncio.to_thread(self._client.close)
         with contextlib.suppress(OSError):
             await self._reports.drain()
@@ -158,6 +170,16 @@ class Worker:
             "cells": self._proxy.stats.document(),
         }
         self._reports.write(json.dumps(report).encode() + b"\n")
+
+    async def _sum_up(self) -> None:
+        while True:
+            await asyncio.sleep(SUMMARY_EVERY)
+            await self._send_summary()
+
+    async def _send_summary(self) -> None:
+        event = self._evaluator.counts.take(time.time())
+        if event is not None:
+            await self._events.send(event)
 
     def _flags_state(self) -> str:
         if self._client.data_source_status_provider.status.state is DataSourceState.VALID:
