@@ -15,6 +15,7 @@ DOCUMENTS = (
     "CONTRIBUTING.md",
     "docs/plan.md",
     "docs/architecture.md",
+    "docs/proxy.md",
     "docs/flag-server.md",
     "docs/launchdarkly.md",
     "samples/cms-app/README.md",
