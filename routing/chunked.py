@@ -13,7 +13,8 @@ MAX_EXTENSIONS = 16 * 1024
 """Of all chunks together: extensions cost work and carry nothing that anyone reads."""
 MAX_TRAILERS = 16 * 1024
 
-_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})((?:[ \t]*;[\t\x20-\x7e\x80-\xff]*)?)").fullmatch
+# Neither 16 digits, which overflow a signed number, nor "bad" white space before an extension.
+_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})((?:;[\t\x20-\x7e\x80-\xff]*)?)").fullmatch
 _TRAILER = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++:[\t\x20-\x7e\x80-\xff]*+").fullmatch
 _FORBIDDEN = (b"content-length", b"transfer-encoding", b"host", b"connection", b"x-migrator-")
 """Framing, routing and our own fields do not belong into trailers (RFC 9110, 6.5.1)."""

@@ -329,12 +329,15 @@ def _connection(value: bytes, forward: bytes) -> tuple[frozenset[bytes], bytes]:
     named = options - _KNOWN_OPTIONS
     if not named:
         return options, forward
+    if not all(map(_OPTION, named)):
+        raise BadMessage(400, "Connection is not a list of names")
     if named & _NEVER_LISTED:
         raise BadMessage(400, "Connection names a field that belongs to the message")
     pattern = rb"(?i)(?<=\n)(?:%b):[^\r]*+\r\n" % b"|".join(map(re.escape, named))
     return options, re.sub(pattern, b"", forward)
 
 
+_OPTION = re.compile(rb"%b++" % _TOKEN).fullmatch
 _KNOWN_OPTIONS = frozenset((b"", b"close", *_HOP_BY_HOP))
 
 
