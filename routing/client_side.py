@@ -33,6 +33,7 @@ LINGER_SECONDS = 2.0
 _NEVER = float("inf")
 _IDLE, _IN_HEAD, _BUSY, _TUNNEL, _LINGER, _CLOSED = range(6)
 _CODING_LINE = re.compile(rb"(?im)^transfer-encoding:[^\r]*+\r\n")
+_EMPTY_LINES = re.compile(rb"(?:\r\n)++").match
 _VIA = b"Via: 1.1 migrator\r\n"
 
 
@@ -140,8 +141,7 @@ class ClientConnection(asyncio.Protocol):
             if self.request_complete or not self._transport.is_reading():
                 self._exchange.late()
             else:
-                self._exchange.cancel()
-                self._refuse(408, None)
+                self._refuse_body(408, None)
         elif self._mode == _IN_HEAD:
             self._refuse(408, None)
         elif self._mode == _LINGER:
@@ -178,9 +178,10 @@ class ClientConnection(asyncio.Protocol):
         try:
             head = self._proxy.routing.reader.read(data)
         except BadMessage as exc:
-            if data.startswith(b"\r\n"):
+            empty = _EMPTY_LINES(data)
+            if empty is not None:
                 # RFC 9112, 2.2: an empty line before a request is ignored.
-                self._read_head(data[2:])
+                self._read_head(data[empty.end() :])
                 return
             self._refuse(exc.status, f"Not accepted: {exc}.")
             return
@@ -253,8 +254,7 @@ class ClientConnection(asyncio.Protocol):
             try:
                 end = self._chunks.feed(data)
             except BadMessage as exc:
-                self._exchange.cancel()
-                self._refuse(exc.status, f"Not accepted: {exc}.")
+                self._refuse_body(exc.status, f"Not accepted: {exc}.")
                 return
             self.request_complete = self._chunks.done
         timeouts = self._proxy.routing.timeouts
@@ -404,6 +404,14 @@ class ClientConnection(asyncio.Protocol):
         close = b"Connection: close\r\n"
         self._write(problem(status, detail, formatdate(usegmt=True), close, body=True))
         self._linger()
+
+    def _refuse_body(self, status: int, detail: str | None) -> None:
+        """Call the request off. In the middle of its answer nothing else can be said."""
+        self._exchange.cancel()
+        if self._exchange.answered:
+            self._transport.abort()
+        else:
+            self._refuse(status, detail)
 
     def _linger(self) -> None:
         self._mode = _LINGER

@@ -58,10 +58,10 @@ class Client(Protocol):
 
 
 class Exchange:
-    """See the module. `fell_back` and `evaluation` are for the answer's decision line."""
+    """See the module. `fell_back` and `evaluation` are for the answer's decision line; `answered`:
+    an answer's head has gone to the client."""
 
     __slots__ = (
-        "_answered",
         "_attempt",
         "_cancel",
         "_client",
@@ -79,6 +79,7 @@ class Exchange:
         "_started",
         "_timeouts",
         "_websocket",
+        "answered",
         "evaluation",
         "fell_back",
     )
@@ -98,7 +99,7 @@ class Exchange:
         self._pending_size = 0
         self._repeatable = False
         self._websocket = False
-        self._answered = False
+        self.answered = False
         self._counted = False
         self._attempt = 0
         self._retry_until = 0.0
@@ -125,7 +126,7 @@ class Exchange:
         self._head = head
         self._repeatable = not has_body and method in SAFE_METHODS
         self._websocket = websocket
-        self._answered = self._counted = self.fell_back = False
+        self.answered = self._counted = self.fell_back = False
         self._attempt = 0
         self._retry_until = 0.0
         self._started = monotonic()
@@ -173,7 +174,7 @@ class Exchange:
         if self._connection is not None:
             self._connection.abort()
             self._connection = None
-        if self._answered:
+        if self.answered:
             self._client.abort()
         else:
             self.on_failure(Failure.SLOW)
@@ -212,7 +213,7 @@ class Exchange:
             self._lane.cell.fallbacks += 1
         else:
             self._count(failed=head.status >= 500)
-        self._answered = True
+        self.answered = True
         if complete:
             self._connection = None
         else:
@@ -235,7 +236,7 @@ class Exchange:
             self._lane.cell.fallbacks += 1
         else:
             self._count(failed=False)
-        self._answered = True
+        self.answered = True
         self._client.expect_progress(None)
         self._client.tunnel(head, data)
 

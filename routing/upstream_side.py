@@ -152,7 +152,9 @@ class UpstreamConnection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         if self._mode == _TUNNEL and self._listener is not None:
-            return self._listener.on_tunnel_eof()
+            if self._listener.on_tunnel_eof():
+                return True
+            self._listener = None
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -190,6 +192,8 @@ class UpstreamConnection(asyncio.Protocol):
                 break
             data = data[head.end :]
             if head.status == 101:
+                if not head.websocket:
+                    raise BadMessage(502, "the origin changes to another protocol than WebSocket")
                 self._mode = _TUNNEL
                 listener.on_tunnel(head, data)
                 return
