@@ -6,6 +6,8 @@ answered in order. Bodies are passed on as they come; either side's pace holds t
 
 import asyncio
 import re
+import socket
+import struct
 from email.utils import formatdate
 from typing import TYPE_CHECKING, cast
 
@@ -34,6 +36,7 @@ _NEVER = float("inf")
 _IDLE, _IN_HEAD, _BUSY, _TUNNEL, _LINGER, _CLOSED = range(6)
 _CODING_LINE = re.compile(rb"(?im)^transfer-encoding:[^\r]*+\r\n")
 _EMPTY_LINES = re.compile(rb"(?:\r\n)++").match
+_RESET = struct.pack("ii", 1, 0)
 _VIA = b"Via: 1.1 migrator\r\n"
 
 
@@ -155,7 +158,13 @@ class ClientConnection(asyncio.Protocol):
             self._transport.close()
 
     def abort(self) -> None:
-        """Cut the connection: the client sees that the answer is not complete."""
+        """Cut the connection: the client sees that the answer is not complete.
+
+        By a reset, for an answer without a length would be complete at an orderly end.
+        """
+        connection = self._transport.get_extra_info("socket")
+        if connection is not None and not self._transport.is_closing():
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self._transport.abort()
 
     # Reading requests.
@@ -409,7 +418,7 @@ class ClientConnection(asyncio.Protocol):
         """Call the request off. In the middle of its answer nothing else can be said."""
         self._exchange.cancel()
         if self._exchange.answered:
-            self._transport.abort()
+            self.abort()
         else:
             self._refuse(status, detail)
 
