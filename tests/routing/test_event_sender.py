@@ -32,12 +32,17 @@ def test_tries(answers: list[bytes], dropped: bool, caplog: pytest.LogCaptureFix
             seen.append((head, await reader.readexactly(int(length[1]))))
             writer.write(answers[len(seen) - 1])
         writer.close()
+        await writer.wait_closed()
+        ended.set()
+
+    ended = asyncio.Event()
 
     async def run() -> None:
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
         host, port = server.sockets[0].getsockname()
         async with server, EventSender(f"http://{host}:{port}", "sdk-secret") as sender:
             await sender.send({"kind": "summary"})
+            await ended.wait()
 
     with caplog.at_level(logging.WARNING):
         asyncio.run(run())
