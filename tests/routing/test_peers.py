@@ -8,16 +8,19 @@ from asyncio import StreamWriter
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
+from unittest.mock import Mock
 
 import h11
 import httpx
 import pytest
 from websockets.asyncio.client import connect
+from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
+from routing.upstream_side import UpstreamConnection
+
 Begin = Callable[[], AbstractAsyncContextManager[Any]]
-OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 UPLOAD = b"POST /other HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"
 WEBSOCKET = b"GET /other HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
 SWITCHES = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
@@ -133,9 +136,9 @@ async def websockets_asks(world: Any) -> None:
             for event in protocol.events_received():
                 if isinstance(event, Request):
                     protocol.send_response(protocol.accept(event))
-                elif event.opcode.name == "TEXT":
+                elif isinstance(event, Frame) and event.opcode is Opcode.TEXT:
                     protocol.send_text(event.data)
-                elif event.opcode.name == "BINARY":
+                elif isinstance(event, Frame) and event.opcode is Opcode.BINARY:
                     protocol.send_binary(event.data)
             for piece in protocol.data_to_send():
                 writer.write(piece)
@@ -209,7 +212,7 @@ async def client_leaves_amid_its_body(world: Any) -> None:
                 await began.wait()
                 leave(writer)
                 await ended.wait()
-            assert read in (b"abc", b"3\r\nabc\r\n"), leave
+            assert bytes(read) in (b"abc", b"3\r\nabc\r\n"), leave
 
 
 async def service_resets(world: Any) -> None:
@@ -289,6 +292,20 @@ async def bad_chunk_amid_the_answer(world: Any) -> None:
         writer.write(b"nonsense\r\n")
         with pytest.raises(ConnectionResetError):
             await reader.read()
+
+
+def test_the_end_of_a_tunnel_is_not_a_failure() -> None:
+    """Both ends have said all: what is still on its way to the client is not cut."""
+    listener, endpoint = Mock(), Mock()
+    listener.on_tunnel_eof.return_value = False
+    connection = UpstreamConnection(endpoint)
+    connection.connection_made(Mock(is_closing=lambda: False))
+    connection.start(listener, b"GET", WEBSOCKET)
+    connection.data_received(SWITCHES)
+    assert not connection.eof_received()
+    connection.connection_lost(None)
+    listener.on_broken.assert_not_called()
+    endpoint.forget.assert_called_once_with(connection)
 
 
 PEERS: list[Callable[[Any], Awaitable[None]]] = [
