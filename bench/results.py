@@ -14,7 +14,7 @@ HEADINGS: Final = ("measured", "value", "goal", "met")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """One measured value. Less is better for all of them."""
+    """One measured value. Less is better for all that have a goal."""
 
     name: str
     value: float

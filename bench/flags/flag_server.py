@@ -23,6 +23,7 @@ IDLE: Final = 1.0
 FLAG: Final = "checkout"
 """The boolean flag that measurements switch."""
 SDK_KEY: Final = "sdk-bench-0c8f6f0e-8a3d"
+_SEMANTIC_PATCH: Final = "application/json; domain-model=launchdarkly.semanticpatch"
 _TOKEN: Final = "api-bench-51d0c1f7-93b2"  # noqa: S105 # of a server that lives for one measurement
 _CREDENTIALS: Final = {
     "project": "bench",
@@ -59,6 +60,25 @@ class Rest:
         """A boolean flag that is off."""
         self._ask("POST", "/api/v2/flags/bench", {"key": key, "name": key}, "application/json")
 
+    def create_migration(self, key: str, stage: str) -> None:
+        """A migration flag that is on: at `stage` for half of the users, for the others off."""
+        place = "/api/v2/flags/bench"
+        settings = {"contextKind": "user", "stageCount": 6}
+        body = {"key": key, "name": key, "purpose": "migration", "migrationSettings": settings}
+        flag = self._ask("POST", place, body, "application/json")
+        ids = {each["value"]: each["_id"] for each in flag["variations"]}
+        split = {
+            "kind": "updateFallthroughVariationOrRollout",
+            "rolloutContextKind": "user",
+            "rolloutWeights": {ids["off"]: 50_000, ids[stage]: 50_000},
+        }
+        self._ask(
+            "PATCH",
+            f"{place}/{key}",
+            {"environmentKey": "production", "instructions": [{"kind": "turnFlagOn"}, split]},
+            _SEMANTIC_PATCH,
+        )
+
     def switch(self) -> Switched:
         """Turn `FLAG` on if it is off, and off if it is on; one semantic patch."""
         turn = "turnFlagOff" if self._on else "turnFlagOn"
@@ -67,13 +87,13 @@ class Rest:
             "PATCH",
             f"/api/v2/flags/bench/{FLAG}",
             {"environmentKey": "production", "instructions": [{"kind": turn}]},
-            "application/json; domain-model=launchdarkly.semanticpatch",
+            _SEMANTIC_PATCH,
         )
         answered = time.monotonic()
         self._on = not self._on
         return Switched(sent=sent, answered=answered)
 
-    def _ask(self, method: str, path: str, body: dict[str, Any], content_type: str) -> None:
+    def _ask(self, method: str, path: str, body: dict[str, Any], content_type: str) -> Any:
         if time.monotonic() - self._used > IDLE:
             self._connection.close()  # before the server does; `request` opens it again
         headers = {"Authorization": _TOKEN, "Content-Type": content_type}
@@ -83,6 +103,7 @@ class Rest:
         self._used = time.monotonic()
         if answer.status not in (200, 201):
             raise BenchError(f"{method} {path}: {answer.status} {said[:200]!r}")
+        return json.loads(said)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
