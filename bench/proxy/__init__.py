@@ -1,0 +1,1 @@
+"""The proxy beside nginx, HAProxy, Envoy, Caddy and the stack people write themselves."""

@@ -1,0 +1,1 @@
+"""One file for each proxy that is measured: how it is set up and started."""

@@ -1,0 +1,70 @@
+"""The proxy of this project: one worker, a migration flag at live for half of the users."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+
+from bench.flags.errors import BenchError
+from bench.flags.flag_server import SDK_KEY, FlagServer
+from bench.flags.processes import Usage
+from bench.proxy.peers.peer import Started
+from bench.proxy.program import PATIENCE, free_port, running, wait_for_port
+from bench.proxy.upstream import Upstream
+
+NAME: Final = "ours"
+FLAG: Final = "publishing"
+
+
+@contextmanager
+def start(folder: Path, core: int, upstream: Upstream, flags: FlagServer) -> Iterator[Started]:
+    """`Started.usages` are the worker's. Raises `BenchError`."""
+    port, admin = free_port(), free_port()
+    config = folder / "routes.json"
+    config.write_text(json.dumps(_document(port, upstream)))
+    command = (
+        *(sys.executable, "-m", "migrator", "proxy", "serve", "--config", str(config)),
+        *("--state", str(folder), "--admin-port", str(admin)),
+    )
+    uris = ("BASE_URI", "STREAM_URI", "EVENTS_URI")
+    environment = {f"LAUNCHDARKLY_{name}": flags.origin for name in uris}
+    environment["LAUNCHDARKLY_SDK_KEY"] = SDK_KEY
+    with running(command, folder, core, environment) as process:
+        wait_for_port(process, admin, folder)
+        workers = _ready(f"http://127.0.0.1:{admin}")
+        yield Started(port=port, usages=tuple(Usage(pid) for pid in workers))
+
+
+def _document(port: int, upstream: Upstream) -> dict[str, Any]:
+    return {
+        "migration": "bench",
+        "workers": 1,
+        "listen": {"port": port},
+        "gateway": {"port": 0},
+        "context": {"key": [{"header": "x-user"}]},
+        "monolith": f"http://127.0.0.1:{upstream.old}",
+        "services": {"articles": f"http://127.0.0.1:{upstream.new}"},
+        "capabilities": {
+            "publishing": {
+                "flag": FLAG,
+                "routes": [{"path": "/articles/{id}", "service": "articles"}],
+            }
+        },
+        "timeouts": {"idle": 300.0},
+    }
+
+
+def _ready(admin: str) -> list[int]:
+    """Process numbers of the workers once they accept and know flags."""
+    deadline = time.monotonic() + PATIENCE
+    with httpx.Client(trust_env=False) as http:
+        while not http.get(f"{admin}/readyz").is_success:
+            if time.monotonic() > deadline:
+                raise BenchError("the proxy did not become ready")
+            time.sleep(0.05)  # readiness is asked for, it raises no event
+        return [each["pid"] for each in http.get(f"{admin}/stats").json()["workers"]]
