@@ -17,8 +17,7 @@ NOT_FORWARDED: Final = frozenset(
 
 
 def application(old: int, new: int) -> Starlette:
-    limits = httpx.Limits(max_connections=256, max_keepalive_connections=256)
-    client = httpx.AsyncClient(limits=limits, trust_env=False)
+    client = httpx.AsyncClient(trust_env=False)
 
     async def forward(request: Request) -> Response:
         digest = hashlib.sha256(request.headers.get("x-user", "").encode()).digest()
