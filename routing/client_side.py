@@ -211,7 +211,7 @@ class ClientConnection(asyncio.Protocol):
         else:
             identity = routing.contexts.at_gateway(head.fields)
         known = evaluator.known(identity, routing.contexts.build)
-        route = routing.table.match(head.method, head.path)
+        route = routing.table.match(head.method, head.path, head)
         if route is None:
             evaluation = None
             lane = routing.unrouted

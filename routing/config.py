@@ -7,7 +7,15 @@ import re
 from collections.abc import Callable
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    ValidationError,
+    model_validator,
+)
 
 from routing.errors import InvalidConfig
 
@@ -30,6 +38,16 @@ def _not_reserved(*names: str) -> Callable[[str], str]:
         return value
 
     return check
+
+
+def _only_true(value: bool) -> bool:
+    if not value:
+        raise ValueError("the absence of a name is no condition, expected a value or true")
+    return value
+
+
+Condition = str | Annotated[StrictBool, AfterValidator(_only_true)]
+"""This very value; True: any value. A number is neither."""
 
 
 class Model(BaseModel):
@@ -73,6 +91,12 @@ class RouteRule(Model):
     service: str
     access: Literal["read", "write"] | None = None
     """None: safe methods (RFC 9110, 9.2.1) are reads, all others writes."""
+    host: str | None = None
+    """Exact, or `*.` and a domain for every host below it. Case and port do not matter."""
+    headers: dict[Token, Condition] = {}
+    """Fields the request must have. Repeated ones are joined with ", " (RFC 9110, 5.3)."""
+    query: dict[str, Condition] = {}
+    """Query parameters the request must have; of repeated ones the first counts."""
 
 
 class Capability(Model):

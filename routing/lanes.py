@@ -55,7 +55,7 @@ class Routing:
     ) -> None:
         self.table = RouteTable(config.capabilities)
         self.contexts = ContextReader(config.context)
-        self.reader = RequestReader(self.contexts.wanted)
+        self.reader = RequestReader({*self.contexts.wanted, *self.table.wanted})
         self.expose = config.expose_decision
         self.timeouts = config.timeouts
         monolith = endpoint(config.monolith)

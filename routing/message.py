@@ -65,6 +65,7 @@ class RequestHead:
         "method",
         "minor",
         "path",
+        "query",
         "websocket",
     )
 
@@ -72,6 +73,7 @@ class RequestHead:
         self,
         method: bytes,
         path: bytes,
+        query: bytes,
         minor: int,
         host: bytes,
         body: int,
@@ -84,6 +86,8 @@ class RequestHead:
         self.method = method
         self.path = path
         """Without the query."""
+        self.query = query
+        """Without the question mark."""
         self.minor = minor
         self.host = host
         self.body = body
@@ -118,7 +122,8 @@ class ResponseHead:
 
 
 class RequestReader:
-    """Reads request heads. `wanted`: names of further fields to look at (for the context)."""
+    """Reads request heads. `wanted`: names of further fields to look at (for the context
+    and for routes that depend on them)."""
 
     def __init__(self, wanted: Iterable[str] = ()) -> None:
         names = {
@@ -189,9 +194,9 @@ class RequestReader:
                 and minor == 1
                 and body == 0
             )
-        path = target.partition(b"?")[0]
+        path, _, query = target.partition(b"?")
         return RequestHead(
-            method, path, minor, host, body, keep_alive, websocket, fields, forward, end
+            method, path, query, minor, host, body, keep_alive, websocket, fields, forward, end
         )
 
 

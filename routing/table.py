@@ -4,14 +4,17 @@ Pure. Built from the configuration when it changes, asked once per request. Path
 templates: literal segments, `{name}` for exactly one non-empty segment, and a trailing `*` for
 whatever follows, also nothing. The most specific template wins, compared segment by segment from
 the left: literal before `{name}` before `*`. Within one template a named method wins over a route
-for every method, and a HEAD request matches a GET route.
+for every method, and a HEAD request matches a GET route. Within one template and method, routes may
+also ask for host, header fields and query (see `conditions`); when none of them holds, the next
+method and then the next template is tried.
 """
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from routing.config import Capability
+from routing.conditions import Asked, Details, Fork, conflict
+from routing.config import Capability, Condition
 from routing.errors import InvalidConfig
 from routing.stages import Access
 
@@ -19,6 +22,7 @@ _LITERAL = re.compile(r"(?:[A-Za-z0-9\-._~!$&'()+,;=:@]|%[0-9A-Fa-f]{2})*")
 _PARAMETER = re.compile(r"\{[A-Za-z_][A-Za-z0-9_-]*\}")
 _METHOD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
+_HEAD_KEYS = (b"HEAD", b"GET", None)
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 
 
@@ -32,19 +36,37 @@ class Route:
     path: str
     methods: tuple[str, ...] | None
     access: Access | None
+    host: str | None = None
+    headers: tuple[tuple[str, str | None], ...] = ()
+    """Name and value; None: any value."""
+    query: tuple[tuple[str, str | None], ...] = ()
+
+    @property
+    def conditional(self) -> bool:
+        return bool(self.host is not None or self.headers or self.query)
 
     def __str__(self) -> str:
-        return f"{self.capability}: {' '.join(self.methods or ('*',))} {self.path}"
+        words = [f"{self.capability}:", *(self.methods or ("*",)), self.path]
+        if self.host is not None:
+            words.append(f"host {self.host}")
+        for place, conditions in (("header", self.headers), ("query", self.query)):
+            for name, value in conditions:
+                words.append(f"{place} {name}" if value is None else f"{place} {name}={value}")
+        return " ".join(words)
+
+
+_Leaf = dict[bytes | None, Route | Fork]
+"""By method; None stands for every other method."""
 
 
 @dataclass(slots=True)
 class _Node:
     literals: dict[bytes, "_Node"] = field(default_factory=dict)
     parameter: "_Node | None" = None
-    exact: dict[bytes | None, Route] = field(default_factory=dict)
-    """Routes that end here, by method; None stands for every other method."""
-    rest: dict[bytes | None, Route] = field(default_factory=dict)
-    """Routes with `*` here, by method."""
+    exact: _Leaf = field(default_factory=dict)
+    """Routes that end here."""
+    rest: _Leaf = field(default_factory=dict)
+    """Routes with `*` here."""
 
 
 class RouteTable:
@@ -60,18 +82,26 @@ class RouteTable:
                 path=rule.path,
                 methods=rule.methods,
                 access=Access(rule.access) if rule.access else None,
+                host=rule.host,
+                headers=_pairs(rule.headers),
+                query=_pairs(rule.query),
             )
             for name, capability in capabilities.items()
             for rule in capability.routes
         )
         for route in self.routes:
             self._add(route)
+        self._conditional = any(route.conditional for route in self.routes)
+        self.wanted = frozenset(name for route in self.routes for name, _ in route.headers)
+        """Names of the fields that `match` has to know of."""
 
-    def match(self, method: bytes, path: bytes) -> Route | None:
-        """The most specific route for `path` (no query), None when nothing matches."""
+    def match(self, method: bytes, path: bytes, details: Details | None = None) -> Route | None:
+        """The most specific route for `path` (no query), None when nothing matches.
+        Conditions do not hold without `details`, which are looked at only where there are any."""
         if b"%" in path or b"/." in path:
             path = normalise(path)
-        return _find(self._root, path.split(b"/"), 1, method)
+        asked = Asked(details) if self._conditional else None
+        return _find(self._root, path.split(b"/"), 1, method, asked)
 
     def _add(self, route: Route) -> None:
         node = self._root
@@ -83,14 +113,25 @@ class RouteTable:
             else:
                 literal = normalise(b"/" + segment.encode())[1:]
                 node = node.literals.setdefault(literal, _Node())
-        routes = node.rest if segments[-1] == "*" else node.exact
+        leaf = node.rest if segments[-1] == "*" else node.exact
         for method in _method_keys(route):
-            other = routes.setdefault(method, route)
-            if other is not route:
-                raise InvalidConfig(
-                    f"two routes match the same requests: {other} and {route}",
-                    hint="remove one of them, or give them different methods or paths",
-                )
+            other = leaf.get(method)
+            if other is None and not route.conditional:
+                leaf[method] = route
+            elif isinstance(other, Route) and not route.conditional:
+                raise conflict(other, route)
+            else:
+                fork = other if isinstance(other, Fork) else Fork()
+                if isinstance(other, Route):
+                    fork.add(other)
+                fork.add(route)
+                leaf[method] = fork
+
+
+def _pairs(conditions: Mapping[str, Condition]) -> tuple[tuple[str, str | None], ...]:
+    return tuple(
+        (name, value if isinstance(value, str) else None) for name, value in conditions.items()
+    )
 
 
 def _segments(route: Route) -> list[str]:
@@ -121,28 +162,33 @@ def _method_keys(route: Route) -> list[bytes | None]:
     return [method.encode() for method in dict.fromkeys(route.methods)]
 
 
-def _pick(routes: dict[bytes | None, Route], method: bytes) -> Route | None:
-    route = routes.get(method)
-    if route is None and method == b"HEAD":
-        route = routes.get(b"GET")
-    return route if route is not None else routes.get(None)
+def _pick(leaf: _Leaf, method: bytes, asked: Asked | None) -> Route | None:
+    for key in _HEAD_KEYS if method == b"HEAD" else (method, None):
+        found = leaf.get(key)
+        if isinstance(found, Fork):
+            found = None if asked is None else found.pick(asked)
+        if found is not None:
+            return found
+    return None
 
 
-def _find(node: _Node, parts: list[bytes], at: int, method: bytes) -> Route | None:
+def _find(
+    node: _Node, parts: list[bytes], at: int, method: bytes, asked: Asked | None
+) -> Route | None:
     """Depth first in order of precedence; bounded by the depth of the table, not of the path."""
     if at == len(parts):
-        return _pick(node.exact, method) if node.exact else None
+        return _pick(node.exact, method, asked) if node.exact else None
     part = parts[at]
     child = node.literals.get(part)
     if child is not None:
-        route = _find(child, parts, at + 1, method)
+        route = _find(child, parts, at + 1, method, asked)
         if route is not None:
             return route
     if node.parameter is not None and part:
-        route = _find(node.parameter, parts, at + 1, method)
+        route = _find(node.parameter, parts, at + 1, method, asked)
         if route is not None:
             return route
-    return _pick(node.rest, method) if node.rest else None
+    return _pick(node.rest, method, asked) if node.rest else None
 
 
 def normalise(path: bytes) -> bytes:
