@@ -5,6 +5,7 @@ collected beside that for a peer that does not know chunks. Holds at most one un
 """
 
 import re
+import sys
 
 from routing.errors import BadMessage
 
@@ -23,11 +24,15 @@ _IN_SIZE, _IN_DATA, _AFTER_DATA, _IN_TRAILERS, _DONE = range(5)
 
 
 class ChunkedBody:
-    """State of one body. `done` once the last byte has been fed."""
+    """State of one body. `done` once the last byte has been fed.
 
-    __slots__ = ("_extensions", "_line", "_remaining", "_state", "_trailers")
+    `left`: bytes of content that are still accepted.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_extensions", "_left", "_line", "_remaining", "_state", "_trailers")
+
+    def __init__(self, left: int = sys.maxsize) -> None:
+        self._left = left
         self._state = _IN_SIZE
         self._remaining = 0
         self._line = b""
@@ -41,7 +46,8 @@ class ChunkedBody:
     def feed(self, data: bytes, start: int = 0, payload: list[bytes] | None = None) -> int:
         """Take `data[start:]`; the position after the last byte that belongs to the body.
 
-        Appends the chunks' content to `payload` if given. Raises BadMessage (status 400).
+        Appends the chunks' content to `payload` if given. Raises BadMessage (status 400, 413 or
+        431).
         """
         position = start
         size = len(data)
@@ -97,4 +103,7 @@ class ChunkedBody:
         if self._extensions > MAX_EXTENSIONS:
             raise BadMessage(400, "chunk extensions are too long")
         self._remaining = int(match[1], 16)
+        self._left -= self._remaining
+        if self._left < 0:
+            raise BadMessage(413, "the body is too long")
         self._state = _IN_DATA if self._remaining else _IN_TRAILERS

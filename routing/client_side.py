@@ -17,9 +17,6 @@ from routing.errors import BadMessage
 from routing.exchange import MAX_PENDING, Exchange
 from routing.message import (
     CHUNKED,
-    MAX_FIELDS,
-    MAX_HEAD,
-    MAX_LINE,
     UNTIL_CLOSE,
     RequestHead,
     ResponseHead,
@@ -49,6 +46,7 @@ class ClientConnection(asyncio.Protocol):
         "_buffer",
         "_chunks",
         "_closes",
+        "_counted",
         "_edge",
         "_exchange",
         "_forwarded",
@@ -62,6 +60,7 @@ class ClientConnection(asyncio.Protocol):
         "_transport",
         "_upstream_eof",
         "deadline",
+        "end",
         "request_complete",
         "wants_payload",
         "writing_paused",
@@ -81,6 +80,7 @@ class ClientConnection(asyncio.Protocol):
         self._forwarded = b""
         self._lane = proxy.routing.unrouted
         self._minted = b""
+        self._counted = False
         self._closes = False
         self._at_end = False
         self._upstream_eof = False
@@ -90,6 +90,8 @@ class ClientConnection(asyncio.Protocol):
         self.wants_payload = False
         self.writing_paused = False
         self.deadline = proxy.now + proxy.routing.timeouts.idle
+        self.end = _NEVER
+        """Monotonic time at which the request in flight must have been answered whole."""
 
     # Called by the event loop.
 
@@ -98,6 +100,9 @@ class ClientConnection(asyncio.Protocol):
         peer = transport.get_extra_info("peername")
         self._peer = peer[0].encode() if peer else b"unknown"
         self._proxy.clients.add(self)
+        most = self._proxy.routing.limits.connections_per_client
+        if most and self._edge and peer:
+            self._count(most)
 
     def data_received(self, data: bytes) -> None:
         mode = self._mode
@@ -122,8 +127,10 @@ class ClientConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._mode = _CLOSED
-        self.deadline = _NEVER
+        self.deadline = self.end = _NEVER
         self._proxy.clients.discard(self)
+        if self._counted:
+            self._uncount()
         self._exchange.cancel()
 
     def pause_writing(self) -> None:
@@ -136,12 +143,30 @@ class ClientConnection(asyncio.Protocol):
             self.expect_progress(self._proxy.routing.timeouts.stall)
         self._exchange.resume_answer()
 
+    def _count(self, most: int) -> None:
+        """Count this connection for its address; refuse it beyond `most`."""
+        connections = self._proxy.connections
+        count = connections.get(self._peer, 0)
+        if count >= most:
+            self._refuse(429, f"This address has more than {most} connections.")
+            return
+        connections[self._peer] = count + 1
+        self._counted = True
+
+    def _uncount(self) -> None:
+        connections = self._proxy.connections
+        connections[self._peer] -= 1
+        if not connections[self._peer]:
+            del connections[self._peer]
+
     # Called by the proxy.
 
     def late(self) -> None:
-        """The deadline has passed."""
+        """The deadline, or the end of the time for the whole request, has passed."""
         if self._mode == _BUSY:
-            if self.request_complete or not self._transport.is_reading():
+            if self.end < self._proxy.now:
+                self._exchange.expire()
+            elif self.request_complete or not self._transport.is_reading():
                 self._exchange.late()
             else:
                 self._refuse_body(408, None)
@@ -171,14 +196,15 @@ class ClientConnection(asyncio.Protocol):
 
     def _read_more_head(self, data: bytes) -> None:
         joined = self._buffer + data
-        if b"\n" not in data and len(joined) <= MAX_HEAD:
+        limits = self._proxy.routing.limits
+        if b"\n" not in data and len(joined) <= limits.head:
             # Nothing new can be known, unless the first line has become too long. Matching the
             # whole head for each byte of a slow one would cost quadratic time.
-            if len(joined) <= MAX_LINE or b"\n" in self._buffer:
+            if len(joined) <= limits.request_line or b"\n" in self._buffer:
                 self._buffer = joined
                 return
-        elif joined.count(b"\n") > MAX_FIELDS + 2 and b"\r\n\r\n" not in joined:
-            self._refuse(431, f"The request has more than {MAX_FIELDS} fields.")
+        elif joined.count(b"\n") > limits.fields + 2 and b"\r\n\r\n" not in joined:
+            self._refuse(431, f"The request has more than {limits.fields} fields.")
             return
         self._buffer = b""
         self._read_head(joined)
@@ -221,6 +247,7 @@ class ClientConnection(asyncio.Protocol):
         self._lane = lane
         self._head = head
         self._mode = _BUSY
+        self.end = proxy.now + routing.total
         self._closes = not head.keep_alive
         self.wants_payload = head.minor == 0
         self.request_complete = head.body == 0
@@ -250,7 +277,7 @@ class ClientConnection(asyncio.Protocol):
                 self._hold(rest)
             return
         self._body_left = head.body
-        self._chunks = ChunkedBody() if head.body == CHUNKED else None
+        self._chunks = ChunkedBody(routing.max_body) if head.body == CHUNKED else None
         if rest:
             self._read_body(rest)
 
@@ -330,6 +357,7 @@ class ClientConnection(asyncio.Protocol):
 
     def tunnel(self, head: ResponseHead, data: bytes) -> None:
         self._mode = _TUNNEL
+        self.end = _NEVER
         lines = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
         self._write(b"".join((head.forward, _VIA, self._decision_lines(), lines, b"\r\n", data)))
         held, self._buffer = self._buffer, b""
@@ -399,9 +427,11 @@ class ClientConnection(asyncio.Protocol):
             self._linger()
         elif self._closes or self._at_end:
             self._mode = _LINGER
+            self.end = _NEVER
             self._transport.close()
         else:
             self._mode = _IDLE
+            self.end = _NEVER
             self.expect_progress(self._proxy.routing.timeouts.idle)
             if self._buffer:
                 data, self._buffer = self._buffer, b""
@@ -424,6 +454,7 @@ class ClientConnection(asyncio.Protocol):
 
     def _linger(self) -> None:
         self._mode = _LINGER
+        self.end = _NEVER
         self._buffer = b""
         self.expect_progress(LINGER_SECONDS)
         if not self._transport.is_closing():

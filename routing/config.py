@@ -121,6 +121,33 @@ class Timeouts(Model):
     """How long an origin that refuses connections is tried again; then 503."""
     drain: Seconds = 10.0
     """How long requests in flight may still run at a stop."""
+    total: Seconds | None = None
+    """From the end of a request head to the end of its answer; then 504, or, once an answer has
+    begun, the connection is cut. None: no such limit. Tunnels (WebSocket) are exempt."""
+
+
+class Limits(Model):
+    """What a client may send."""
+
+    request_line: Annotated[int, Field(ge=64, le=1024 * 1024)] = 8 * 1024
+    """Bytes of a request line (RFC 9112, 3); beyond: 414."""
+    head: Annotated[int, Field(ge=256, le=1024 * 1024)] = 64 * 1024
+    """Bytes of a whole request head; beyond: 431 (RFC 6585, 5)."""
+    fields: Annotated[int, Field(ge=1, le=10_000)] = 100
+    """Fields of a request head; beyond: 431."""
+    body: Annotated[int, Field(ge=0)] | None = None
+    """Bytes of a request body's content; beyond: 413 (RFC 9110, 15.5.14). None: no limit."""
+    connections_per_client: Annotated[int, Field(ge=0)] = 0
+    """Open connections of one address to the edge listener, counted by each worker on its own;
+    beyond: 429 (RFC 6585, 4). 0: no limit."""
+
+    @model_validator(mode="after")
+    def _line_fits(self) -> "Limits":
+        if self.request_line > self.head:
+            raise ValueError(
+                f"request_line ({self.request_line}) must not exceed head ({self.head})"
+            )
+        return self
 
 
 class ProxyConfig(Model):
@@ -136,6 +163,7 @@ class ProxyConfig(Model):
     capabilities: dict[str, Capability] = {}
     expose_decision: bool = False
     timeouts: Timeouts = Timeouts()
+    limits: Limits = Limits()
 
     @model_validator(mode="after")
     def _services_exist(self) -> "ProxyConfig":

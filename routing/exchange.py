@@ -179,6 +179,16 @@ class Exchange:
         else:
             self.on_failure(Failure.SLOW)
 
+    def expire(self) -> None:
+        """The time for the whole exchange has passed."""
+        self.cancel()
+        if self.answered:
+            self._client.abort()
+            return
+        if not self.fell_back:
+            self._count(failed=True)
+        self._client.fail(STATUS_OF[Failure.SLOW])
+
     # Called by the endpoint.
 
     def connected(self, connection: UpstreamConnection) -> None:

@@ -75,7 +75,8 @@ def explain(config: ProxyConfig, head: bytes, evaluate: Evaluate, *, edge: bool)
     """
     table = RouteTable(config.capabilities)
     contexts = ContextReader(config.context)
-    request = RequestReader(contexts.wanted).read(head)
+    wanted = {*contexts.wanted, *table.wanted}
+    request = RequestReader(wanted, config.limits).read(head)
     if request is None:
         raise ValueError("the head is not complete")
     minted = b""
@@ -84,7 +85,7 @@ def explain(config: ProxyConfig, head: bytes, evaluate: Evaluate, *, edge: bool)
     else:
         identity = contexts.at_gateway(request.fields)
     context = contexts.build(identity)
-    route = table.match(request.method, request.path)
+    route = table.match(request.method, request.path, request)
     evaluation = None if route is None else evaluate(route.flag, context)
     access = None if route is None else access_of(request.method, route.access)
     stage = Stage.OFF if evaluation is None else evaluation.stage

@@ -1,6 +1,8 @@
 """Everything about routing that does not depend on the request, prepared when the rules change."""
 
+import sys
 from collections.abc import Callable
+from math import inf
 
 from routing.config import ProxyConfig
 from routing.context import ContextReader
@@ -55,9 +57,13 @@ class Routing:
     ) -> None:
         self.table = RouteTable(config.capabilities)
         self.contexts = ContextReader(config.context)
-        self.reader = RequestReader({*self.contexts.wanted, *self.table.wanted})
+        wanted = {*self.contexts.wanted, *self.table.wanted}
+        self.reader = RequestReader(wanted, config.limits)
+        self.limits = config.limits
+        self.max_body = sys.maxsize if config.limits.body is None else config.limits.body
         self.expose = config.expose_decision
         self.timeouts = config.timeouts
+        self.total = inf if config.timeouts.total is None else config.timeouts.total
         monolith = endpoint(config.monolith)
         services = {name: endpoint(url) for name, url in config.services.items()}
 

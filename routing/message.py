@@ -11,14 +11,16 @@ a colon.
 """
 
 import re
+import sys
 from collections.abc import Iterable
 from typing import Protocol
 
+from routing.config import Limits
 from routing.errors import BadMessage
 
-MAX_LINE = 8 * 1024
+_DEFAULTS = Limits()
 MAX_HEAD = 64 * 1024
-MAX_FIELDS = 100
+"""Bytes of a response head."""
 
 CHUNKED = -1
 UNTIL_CLOSE = -2
@@ -125,7 +127,9 @@ class RequestReader:
     """Reads request heads. `wanted`: names of further fields to look at (for the context
     and for routes that depend on them)."""
 
-    def __init__(self, wanted: Iterable[str] = ()) -> None:
+    def __init__(self, wanted: Iterable[str] = (), limits: Limits = _DEFAULTS) -> None:
+        self._limits = limits
+        self._body = sys.maxsize if limits.body is None else limits.body
         names = {
             *_HOP_BY_HOP,
             *_REPLACED,
@@ -141,15 +145,15 @@ class RequestReader:
     def read(self, data: bytes) -> RequestHead | None:
         """The head that `data` begins with; None: more bytes are needed.
 
-        Raises BadMessage with status 400, 414, 431, 501 or 505.
+        Raises BadMessage with status 400, 413, 414, 431, 501 or 505.
         """
         match = match_request(data)
         if match is None:
-            _explain_request(data)
+            _explain_request(data, self._limits)
             return None
         end = match.end()
         line_end = match.end(3)
-        _check_limits(data, line_end, end)
+        _check_limits(data, line_end, end, self._limits)
         fields: dict[bytes, bytes] = {}
         pieces: list[bytes] | None = None
         position = 0
@@ -168,6 +172,8 @@ class RequestReader:
         target = match[2]
         minor = 1 if match[3] == b"1" else 0
         body = _request_framing(fields, minor)
+        if body > self._body:
+            raise BadMessage(413, f"the body is longer than {self._body} bytes")
         host = fields.get(b"host")
         if host is None:
             if minor == 1:
@@ -263,28 +269,28 @@ class _Scan(Protocol):
     def __call__(self, data: bytes, start: int, end: int, /) -> Iterable[re.Match[bytes]]: ...
 
 
-def _check_limits(data: bytes, line_end: int, end: int) -> None:
-    if line_end > MAX_LINE:
-        raise BadMessage(414, f"the request line is longer than {MAX_LINE} bytes")
-    if end > MAX_HEAD:
-        raise BadMessage(431, f"the request head is longer than {MAX_HEAD} bytes")
-    if data.count(b"\n", line_end, end) > MAX_FIELDS + 2:
-        raise BadMessage(431, f"the request has more than {MAX_FIELDS} fields")
+def _check_limits(data: bytes, line_end: int, end: int, limits: Limits) -> None:
+    if line_end > limits.request_line:
+        raise BadMessage(414, f"the request line is longer than {limits.request_line} bytes")
+    if end > limits.head:
+        raise BadMessage(431, f"the request head is longer than {limits.head} bytes")
+    if data.count(b"\n", line_end, end) > limits.fields + 2:
+        raise BadMessage(431, f"the request has more than {limits.fields} fields")
 
 
-def _explain_request(data: bytes) -> None:
+def _explain_request(data: bytes, limits: Limits) -> None:
     """Raise what is wrong with a head that did not match; return if it is only incomplete."""
     line_end = data.find(b"\r\n")
-    if (line_end if line_end >= 0 else len(data)) > MAX_LINE:
-        raise BadMessage(414, f"the request line is longer than {MAX_LINE} bytes")
+    if (line_end if line_end >= 0 else len(data)) > limits.request_line:
+        raise BadMessage(414, f"the request line is longer than {limits.request_line} bytes")
     if _OTHER_VERSION(data):
         raise BadMessage(505, "only HTTP/1.1 and HTTP/1.0 are spoken here")
     if _BARE_LF(data):
         raise BadMessage(400, "a line ends without a carriage return")
     if b"\r\n\r\n" in data or b"\x00" in data or (line_end >= 0 and _bad_line(data)):
         raise BadMessage(400, "the request head does not follow RFC 9112")
-    if len(data) > MAX_HEAD:
-        raise BadMessage(431, f"the request head is longer than {MAX_HEAD} bytes")
+    if len(data) > limits.head:
+        raise BadMessage(431, f"the request head is longer than {limits.head} bytes")
 
 
 _LINE_ONLY = re.compile(rb"%b++ [\x21\x22\x24-\x7e]++ HTTP/1\.[01]\r\n" % _TOKEN).match

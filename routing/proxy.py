@@ -23,6 +23,8 @@ class Proxy:
         self.evaluator = evaluator
         self.stats = Stats()
         self.clients: set[ClientConnection] = set()
+        self.connections: dict[bytes, int] = {}
+        """Open connections by address, while the configuration limits them."""
         self.now = monotonic()
         self.draining = False
         self._endpoints: dict[str, Endpoint] = {}
@@ -73,7 +75,9 @@ class Proxy:
 
     def _tick(self) -> None:
         self.now = now = monotonic()
-        for client in [client for client in self.clients if client.deadline < now]:
+        for client in [
+            client for client in self.clients if client.deadline < now or client.end < now
+        ]:
             client.late()
         for endpoint in self._endpoints.values():
             endpoint.tick()

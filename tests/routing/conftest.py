@@ -107,9 +107,9 @@ class World:
         uris = {f"LAUNCHDARKLY_{name}": self.flags for name in names}
         return {**os.environ, "LAUNCHDARKLY_SDK_KEY": key, **uris}
 
-    def start_proxy(self, admin_port: int) -> None:
+    def start_proxy(self, admin_port: int, **changes: object) -> None:
         config = self.folder / "routes.json"
-        config.write_text(json.dumps(self.config()))
+        config.write_text(json.dumps(self.config(**changes)))
         self.admin = f"http://127.0.0.1:{admin_port}"
         code = SERVE.replace("argv[2])", f"argv[2]), admin_port={admin_port}")
         with (self.folder / "proxy.log").open("ab") as log:

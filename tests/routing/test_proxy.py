@@ -26,12 +26,14 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def scenario(begin: Begin, play: Callable[[Any, httpx.AsyncClient], Awaitable[None]]) -> None:
-    """Run `play` against a ready proxy."""
+def scenario(
+    begin: Begin, play: Callable[[Any, httpx.AsyncClient], Awaitable[None]], **changes: object
+) -> None:
+    """Run `play` against a ready proxy with `changes` in its configuration."""
 
     async def run() -> None:
         async with begin() as world, httpx.AsyncClient(trust_env=False, timeout=20) as http:
-            world.start_proxy(free_port())
+            world.start_proxy(free_port(), **changes)
             await world.ready(http)
             await play(world, http)
 
@@ -126,6 +128,56 @@ def test_messages(begin: Begin) -> None:
         assert tunnel.endswith(b"echo ping")
 
     scenario(begin, play)
+
+
+def test_limits(begin: Begin) -> None:
+    """What is beyond a limit is refused, and the connection closes."""
+
+    async def play(world: Any, http: httpx.AsyncClient) -> None:
+        start = b"POST /other HTTP/1.1\r\nHost: a\r\n"
+        for data, status in (
+            (b"GET /" + b"a" * 200 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 414),
+            (b"GET / HTTP/1.1\r\nHost: a\r\nX-A: " + b"a" * 600 + b"\r\n\r\n", 431),
+            (b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X-A: 1\r\n" * 9 + b"\r\n", 431),
+            (start + b"Content-Length: 11\r\n\r\n", 413),
+            (start + b"Transfer-Encoding: chunked\r\n\r\n6\r\nabcdef\r\n5\r\nabcde\r\n", 413),
+            (start + b"Content-Length: 10\r\nConnection: close\r\n\r\n0123456789", 200),
+            (
+                start + b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+                b"a\r\n0123456789\r\n0\r\n\r\n",
+                200,
+            ),
+        ):
+            answer = await raw(world.edge, data)
+            assert answer.startswith(b"HTTP/1.1 %d " % status), data
+        world.old.answer = stalls
+        late = await raw(world.edge, start + b"Content-Length: 1\r\nConnection: close\r\n\r\na")
+        assert late.startswith(b"HTTP/1.1 504 ")
+
+        async def half(_head: bytes, reader: Any, writer: Any) -> None:
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")
+            await reader.read()
+
+        world.old.answer = half
+        with contextlib.suppress(ConnectionResetError):
+            cut = await raw(world.edge, b"GET /other HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert cut.endswith(b"half")
+
+        host, _, port = world.edge.removeprefix("http://").partition(":")
+        # Two workers with two connections each: the fifth is one too many wherever it lands.
+        opened = [await asyncio.open_connection(host, int(port)) for _ in range(5)]
+        ends = [asyncio.create_task(reader.read()) for reader, _ in opened]
+        done, waiting = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED, timeout=20)
+        assert all(end.result().startswith(b"HTTP/1.1 429 ") for end in done)
+        assert done
+        for end in waiting:
+            end.cancel()
+        for _, writer in opened:
+            writer.close()
+
+    limits = {"request_line": 128, "head": 512, "fields": 8, "body": 10}
+    limits["connections_per_client"] = 2
+    scenario(begin, play, limits=limits, timeouts={"total": 0.5})
 
 
 async def resets(_head: bytes, _reader: Any, writer: Any) -> None:

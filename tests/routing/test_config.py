@@ -1,0 +1,43 @@
+"""What the configuration document may say."""
+
+import json
+
+import pytest
+
+from routing.config import ProxyConfig, parse_config
+from routing.errors import InvalidConfig
+
+LEAST = {
+    "migration": "test",
+    "listen": {"port": 0},
+    "gateway": {"port": 0},
+    "monolith": "http://127.0.0.1:1",
+}
+
+
+def parsed(**changes: object) -> ProxyConfig:
+    return parse_config(json.dumps({**LEAST, **changes}), "routes.json")
+
+
+def test_defaults() -> None:
+    config = parsed()
+    limits = config.limits
+    assert (limits.request_line, limits.head, limits.fields) == (8192, 65536, 100)
+    assert (limits.body, limits.connections_per_client, config.timeouts.total) == (None, 0, None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        pytest.param({"limits": {"head": 1}}, "limits.head: ", id="too-small"),
+        pytest.param({"limits": {"body": -1}}, "limits.body: ", id="negative-body"),
+        pytest.param({"limits": {"line": 1}}, "limits.line: ", id="unknown"),
+        pytest.param(
+            {"limits": {"request_line": 1024, "head": 512}}, "must not exceed head", id="line>head"
+        ),
+        pytest.param({"timeouts": {"total": 0}}, "timeouts.total: ", id="no-time"),
+    ],
+)
+def test_refused(changes: dict[str, object], words: str) -> None:
+    with pytest.raises(InvalidConfig, match=words):
+        parsed(**changes)
