@@ -47,8 +47,15 @@ _ABSOLUTE = re.compile(rb"(?i:https?)://([^/?@]+)([/?].*)?").fullmatch
 _LENGTH = re.compile(rb"[0-9]{1,15}").fullmatch
 
 _HOP_BY_HOP = (b"connection", b"keep-alive", b"proxy-connection", b"te", b"upgrade")
-_REPLACED = (b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host")
-_OURS = b"x-migrator-"
+_REPLACED = tuple(
+    b"x%bforwarded%b%b" % (first, second, name)
+    for name in (b"for", b"proto", b"host")
+    for first in (b"-", b"_")
+    for second in (b"-", b"_")
+)
+"""With the underscores that CGI and WSGI servers take for hyphens, so that nothing is forged."""
+_OURS = rb"x[-_]migrator[-_]"
+_is_ours = re.compile(_OURS).match
 _NEVER_LISTED = frozenset({b"host", b"content-length", b"transfer-encoding"})
 """Connection may not name these: a peer that removed them would change the message's meaning."""
 
@@ -163,7 +170,7 @@ class RequestReader:
             if name in fields:
                 value = fields[name] + (b"; " if name == b"cookie" else b", ") + value
             fields[name] = value
-            if name in _DROPPED_REQUEST or name.startswith(_OURS):
+            if name in _DROPPED_REQUEST or _is_ours(name):
                 if pieces is None:
                     pieces = []
                 pieces.append(data[position : found.start() + 1])
@@ -234,7 +241,7 @@ class ResponseReader:
             name = found[1].lower()
             value = found[2].rstrip(b" \t")
             fields[name] = fields[name] + b", " + value if name in fields else value
-            if name in _DROPPED_RESPONSE or name.startswith(_OURS):
+            if name in _DROPPED_RESPONSE or _is_ours(name):
                 pieces.append(data[position : found.start() + 1])
                 position = found.end() + 2
         status = int(match[2])
@@ -259,7 +266,7 @@ def _scanner(names: Iterable[bytes]) -> "_Scan":
     """Finds the named fields of a matched head; group 1 is the name, group 2 the value."""
     alternatives = b"|".join(sorted(map(re.escape, names)))
     return re.compile(
-        rb"(?i)\n(%b|%b%b*+):[ \t]*+([^\r]*+)" % (alternatives, re.escape(_OURS), _TOKEN)
+        rb"(?i)\n(%b|%b%b*+):[ \t]*+([^\r]*+)" % (alternatives, _OURS, _TOKEN)
     ).finditer
 
 
