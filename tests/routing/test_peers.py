@@ -26,15 +26,12 @@ WEBSOCKET = b"GET /other HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: 
 SWITCHES = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
 
 
-def test_one_running_proxy(begin: Begin) -> None:
+def test_one_running_proxy(begin: Begin, free_port: int) -> None:
     """Every peer of this file, one after another."""
 
     async def run() -> None:
         async with begin() as world, httpx.AsyncClient(trust_env=False) as http:
-            with socket.socket() as probe:
-                probe.bind(("127.0.0.1", 0))
-                port = probe.getsockname()[1]
-            world.start_proxy(port)
+            world.start_proxy(free_port)
             await world.ready(http)
             for peer in PEERS:
                 world.old.answer = world.old.echo

@@ -1,7 +1,6 @@
 """Published shapes of request smuggling and response splitting: refused, never repaired."""
 
 import asyncio
-import socket
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
@@ -592,15 +591,12 @@ async def on_wire(origin: str, data: bytes) -> bytes:
         writer.close()
 
 
-def test_one_running_proxy(begin: Begin) -> None:
+def test_one_running_proxy(begin: Begin, free_port: int) -> None:
     """The whole table again: closed after one refusal, and no origin hears of it."""
 
     async def run() -> None:
         async with begin() as world, httpx.AsyncClient(trust_env=False) as http:
-            with socket.socket() as probe:
-                probe.bind(("127.0.0.1", 0))
-                port = probe.getsockname()[1]
-            world.start_proxy(port)
+            world.start_proxy(free_port)
             await world.ready(http)
             for part in (refused_requests, refused_bodies, meanings, refused_answers, excess):
                 world.old.seen.clear()
