@@ -1,0 +1,27 @@
+"""The proxy's configuration document, a part in each module.
+
+Read by the parent from a JSON file, sent to the workers as it is. Pure: reads no file.
+"""
+
+from routing.config.base import address_of
+from routing.config.context import ContextRules, CookieSource, HeaderSource, Source
+from routing.config.document import Address, ProxyConfig, parse_config
+from routing.config.limits import Limits
+from routing.config.routes import Capability, Condition, RouteRule
+from routing.config.timeouts import Timeouts
+
+__all__ = [
+    "Address",
+    "Capability",
+    "Condition",
+    "ContextRules",
+    "CookieSource",
+    "HeaderSource",
+    "Limits",
+    "ProxyConfig",
+    "RouteRule",
+    "Source",
+    "Timeouts",
+    "address_of",
+    "parse_config",
+]

@@ -1,0 +1,39 @@
+"""Which requests belong to which capability."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, StrictBool
+
+from routing.config.base import FlagKey, Model, Token
+
+
+def _only_true(value: bool) -> bool:
+    if not value:
+        raise ValueError("the absence of a name is no condition, expected a value or true")
+    return value
+
+
+Condition = str | Annotated[StrictBool, AfterValidator(_only_true)]
+"""This very value; True: any value. A number is neither."""
+
+
+class RouteRule(Model):
+    """Requests of one path template and the service that takes them over."""
+
+    path: str
+    methods: tuple[str, ...] | None = None
+    """None: every method."""
+    service: str
+    access: Literal["read", "write"] | None = None
+    """None: safe methods (RFC 9110, 9.2.1) are reads, all others writes."""
+    host: str | None = None
+    """Exact, or `*.` and a domain for every host below it. Case and port do not matter."""
+    headers: dict[Token, Condition] = {}
+    """Fields the request must have. Repeated ones are joined with ", " (RFC 9110, 5.3)."""
+    query: dict[str, Condition] = {}
+    """Query parameters the request must have; of repeated ones the first counts."""
+
+
+class Capability(Model):
+    flag: FlagKey
+    routes: tuple[RouteRule, ...] = ()
