@@ -9,7 +9,7 @@ import re
 import socket
 import struct
 from email.utils import formatdate
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from routing.chunked import ChunkedBody
 from routing.context import set_cookie
@@ -21,6 +21,7 @@ from routing.message import (
     RequestHead,
     ResponseHead,
 )
+from routing.outbox import BatchedProtocol
 from routing.problems import problem
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ _RESET = struct.pack("ii", 1, 0)
 _VIA = b"Via: 1.1 migrator\r\n"
 
 
-class ClientConnection(asyncio.Protocol):
+class ClientConnection(BatchedProtocol):
     """`edge`: a connection of the edge listener, otherwise of the gateway."""
 
     __slots__ = (
@@ -57,7 +58,6 @@ class ClientConnection(asyncio.Protocol):
         "_mode",
         "_peer",
         "_proxy",
-        "_transport",
         "_upstream_eof",
         "deadline",
         "end",
@@ -66,10 +66,10 @@ class ClientConnection(asyncio.Protocol):
         "writing_paused",
     )
 
-    _transport: asyncio.Transport
     _head: RequestHead
 
     def __init__(self, proxy: "Proxy", *, edge: bool) -> None:
+        super().__init__(proxy.outbox)
         self._proxy = proxy
         self._edge = edge
         self._exchange = Exchange(self, proxy.loop)
@@ -96,7 +96,7 @@ class ClientConnection(asyncio.Protocol):
     # Called by the event loop.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
+        super().connection_made(transport)
         peer = transport.get_extra_info("peername")
         self._peer = peer[0].encode() if peer else b"unknown"
         self._proxy.clients.add(self)
@@ -119,6 +119,7 @@ class ClientConnection(asyncio.Protocol):
             self._exchange.send(data)
 
     def eof_received(self) -> bool:
+        self.flush()
         self._at_end = True
         if self._mode == _TUNNEL:
             self._exchange.send_eof()
@@ -175,12 +176,12 @@ class ClientConnection(asyncio.Protocol):
         elif self._mode == _LINGER:
             self._transport.abort()
         else:
-            self._transport.close()
+            self.close()
 
     def drain(self) -> None:
         """Close when the request in flight is answered; at once if there is none."""
         if self._mode == _IDLE:
-            self._transport.close()
+            self.close()
 
     def abort(self) -> None:
         """Cut the connection: the client sees that the answer is not complete.
@@ -337,7 +338,7 @@ class ClientConnection(asyncio.Protocol):
 
     def interim(self, head: ResponseHead) -> None:
         if self._head.minor:
-            self._write(head.forward + b"\r\n")
+            self.write(head.forward + b"\r\n")
 
     def answer(self, head: ResponseHead, body: bytes, *, complete: bool) -> None:
         forward = head.forward
@@ -346,12 +347,12 @@ class ClientConnection(asyncio.Protocol):
         if self.wants_payload and head.body == CHUNKED:
             forward = _CODING_LINE.sub(b"", forward)
             self._closes = True
-        self._write(b"".join((forward, _VIA, self._extra_lines(), b"\r\n", body)))
+        self.write(b"".join((forward, _VIA, self._extra_lines(), b"\r\n", body)))
         if complete:
             self._finish()
 
     def body(self, data: bytes, *, complete: bool) -> None:
-        self._write(data)
+        self.write(data)
         if complete:
             self._finish()
 
@@ -359,28 +360,28 @@ class ClientConnection(asyncio.Protocol):
         self._mode = _TUNNEL
         self.end = _NEVER
         lines = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
-        self._write(b"".join((head.forward, _VIA, self._decision_lines(), lines, b"\r\n", data)))
+        self.write(b"".join((head.forward, _VIA, self._decision_lines(), lines, b"\r\n", data)))
         held, self._buffer = self._buffer, b""
         self._transport.resume_reading()
         if held:
             self._exchange.send(held)
 
     def tunnel_data(self, data: bytes) -> None:
-        self._write(data)
+        self.write(data)
 
     def tunnel_eof(self) -> bool:
         self._upstream_eof = True
         if self._at_end or self._transport.is_closing():
-            self._transport.close()
+            self.close()
             return False
-        self._transport.write_eof()
+        self.write_eof()
         return True
 
     def fail(self, status: int) -> None:
         """No origin has answered."""
         self._closes = self._closes or self._proxy.draining or not self.request_complete
         content = self._head.method != b"HEAD"
-        self._write(
+        self.write(
             problem(status, None, formatdate(usegmt=True), self._extra_lines(), body=content)
         )
         self._finish()
@@ -397,10 +398,6 @@ class ClientConnection(asyncio.Protocol):
         self.deadline = _NEVER if seconds is None else self._proxy.now + seconds
 
     # Writing answers.
-
-    def _write(self, data: bytes) -> None:
-        if not self._transport.is_closing():
-            self._transport.write(data)
 
     def _extra_lines(self) -> bytes:
         lines = self._decision_lines()
@@ -428,7 +425,7 @@ class ClientConnection(asyncio.Protocol):
         elif self._closes or self._at_end:
             self._mode = _LINGER
             self.end = _NEVER
-            self._transport.close()
+            self.close()
         else:
             self._mode = _IDLE
             self.end = _NEVER
@@ -441,7 +438,7 @@ class ClientConnection(asyncio.Protocol):
     def _refuse(self, status: int, detail: str | None) -> None:
         """Answer bytes that are not acceptable; what follows them cannot be trusted."""
         close = b"Connection: close\r\n"
-        self._write(problem(status, detail, formatdate(usegmt=True), close, body=True))
+        self.write(problem(status, detail, formatdate(usegmt=True), close, body=True))
         self._linger()
 
     def _refuse_body(self, status: int, detail: str | None) -> None:
@@ -459,4 +456,4 @@ class ClientConnection(asyncio.Protocol):
         self.expect_progress(LINGER_SECONDS)
         if not self._transport.is_closing():
             self._transport.resume_reading()
-            self._transport.write_eof()
+            self.write_eof()

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from routing.config import Timeouts, address_of
+from routing.outbox import Outbox
 from routing.upstream_side import UpstreamConnection
 
 MAX_IDLE = 128
@@ -38,12 +39,18 @@ class Endpoint:
     """One origin as one worker sees it."""
 
     def __init__(
-        self, url: str, clock: Clock, timeouts: Timeouts, loop: asyncio.AbstractEventLoop
+        self,
+        url: str,
+        clock: Clock,
+        timeouts: Timeouts,
+        loop: asyncio.AbstractEventLoop,
+        outbox: Outbox,
     ) -> None:
         self._host, self._port = address_of(url)
         self._clock = clock
         self._timeouts = timeouts
         self._loop = loop
+        self._outbox = outbox
         self._idle: list[UpstreamConnection] = []
         self._rests_until = 0.0
 
@@ -98,7 +105,7 @@ class Endpoint:
         try:
             async with asyncio.timeout(self._timeouts.connect):
                 _, connection = await self._loop.create_connection(
-                    lambda: UpstreamConnection(self), self._host, self._port
+                    lambda: UpstreamConnection(self, self._outbox), self._host, self._port
                 )
         except (OSError, TimeoutError):
             self._rests_until = self._clock.now + REST_SECONDS

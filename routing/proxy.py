@@ -7,6 +7,7 @@ from routing.client_side import ClientConnection
 from routing.config import ProxyConfig
 from routing.evaluator import Evaluator
 from routing.lanes import Routing
+from routing.outbox import Outbox
 from routing.pool import Endpoint
 from routing.stats import Stats
 
@@ -21,6 +22,7 @@ class Proxy:
     ) -> None:
         self.loop = loop
         self.evaluator = evaluator
+        self.outbox = Outbox(loop)
         self.stats = Stats()
         self.clients: set[ClientConnection] = set()
         self.connections: dict[bytes, int] = {}
@@ -68,7 +70,7 @@ class Proxy:
     def _route(self, config: ProxyConfig) -> Routing:
         def endpoint(url: str) -> Endpoint:
             if url not in self._endpoints:
-                self._endpoints[url] = Endpoint(url, self, config.timeouts, self.loop)
+                self._endpoints[url] = Endpoint(url, self, config.timeouts, self.loop, self.outbox)
             return self._endpoints[url]
 
         return Routing(config, self.stats, endpoint)

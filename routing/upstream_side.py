@@ -1,11 +1,11 @@
 """One connection to an origin: writes requests, reads responses, one exchange after another."""
 
-import asyncio
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Protocol
 
 from routing.chunked import ChunkedBody
 from routing.errors import BadMessage
 from routing.message import CHUNKED, UNTIL_CLOSE, ResponseHead, ResponseReader
+from routing.outbox import BatchedProtocol, Outbox
 from routing.recovery import Failure
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Listener(Protocol):
     def wants_payload(self) -> bool: ...
 
 
-class UpstreamConnection(asyncio.Protocol):
+class UpstreamConnection(BatchedProtocol):
     """Between exchanges (`_listener` None) any byte or end of the stream closes it."""
 
     __slots__ = (
@@ -59,13 +59,11 @@ class UpstreamConnection(asyncio.Protocol):
         "_mode",
         "_remaining",
         "_reused",
-        "_transport",
         "idle_since",
     )
 
-    _transport: asyncio.Transport
-
-    def __init__(self, endpoint: "Endpoint") -> None:
+    def __init__(self, endpoint: "Endpoint", outbox: Outbox) -> None:
+        super().__init__(outbox)
         self._endpoint = endpoint
         self._listener: Listener | None = None
         self._method = b""
@@ -88,15 +86,6 @@ class UpstreamConnection(asyncio.Protocol):
         self._mode = _HEAD
         self.write(data)
 
-    def write(self, data: bytes) -> None:
-        """Send more of the request; ignored once the origin is gone (`connection_lost` tells)."""
-        if not self._transport.is_closing():
-            self._transport.write(data)
-
-    def write_eof(self) -> None:
-        if not self._transport.is_closing():
-            self._transport.write_eof()
-
     def pause_reading(self) -> None:
         if not self._transport.is_closing():
             self._transport.pause_reading()
@@ -108,7 +97,7 @@ class UpstreamConnection(asyncio.Protocol):
     def close(self) -> None:
         """Let go of the exchange and close; what was written is still sent."""
         self._listener = None
-        self._transport.close()
+        super().close()
 
     def abort(self) -> None:
         """Let go of the exchange and cut the connection."""
@@ -116,9 +105,6 @@ class UpstreamConnection(asyncio.Protocol):
         self._transport.abort()
 
     # Called by the event loop.
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
         listener = self._listener
@@ -243,4 +229,4 @@ class UpstreamConnection(asyncio.Protocol):
             self._transport.resume_reading()
             self._endpoint.give_back(self)
         else:
-            self._transport.close()
+            super().close()

@@ -295,7 +295,7 @@ def test_the_end_of_a_tunnel_is_not_a_failure() -> None:
     """Both ends have said all: what is still on its way to the client is not cut."""
     listener, endpoint = Mock(), Mock()
     listener.on_tunnel_eof.return_value = False
-    connection = UpstreamConnection(endpoint)
+    connection = UpstreamConnection(endpoint, Mock())
     connection.connection_made(Mock(is_closing=lambda: False))
     connection.start(listener, b"GET", WEBSOCKET)
     connection.data_received(SWITCHES)

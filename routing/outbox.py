@@ -1,0 +1,76 @@
+"""Writes held until the end of one pass of the event loop, and made together then.
+
+A write to a socket wakes the process that reads it, which is the dearest part of a write when that
+process sleeps. Under load one pass of the loop serves many connections; their writes made right
+after one another find the reader awake. What is written to one connection in one pass becomes one
+write.
+"""
+
+import asyncio
+from typing import Final, cast
+
+DIRECT: Final = 16 * 1024
+"""Bytes. More than this is written at once: copying it would cost more than it saves."""
+
+
+class Outbox:
+    """The connections of one event loop that have something to write."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._waiting: list[BatchedProtocol] = []
+
+    def add(self, connection: "BatchedProtocol") -> None:
+        """Flush `connection` at the end of this pass."""
+        if not self._waiting:
+            self._loop.call_soon(self._flush)
+        self._waiting.append(connection)
+
+    def _flush(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for connection in waiting:
+            connection.flush()
+
+
+class BatchedProtocol(asyncio.Protocol):
+    """A connection that writes through an outbox."""
+
+    __slots__ = ("_outbox", "_transport", "_unsent")
+
+    _transport: asyncio.Transport
+
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
+        self._unsent = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+
+    def write(self, data: bytes) -> None:
+        """Send `data`; ignored once the peer is gone (`connection_lost` tells)."""
+        if len(data) > DIRECT:
+            before, self._unsent = self._unsent, b""
+            if not self._transport.is_closing():
+                self._transport.writelines((before, data) if before else (data,))
+        elif self._unsent:
+            self._unsent += data
+        else:
+            self._unsent = data
+            self._outbox.add(self)
+
+    def flush(self) -> None:
+        """Write now what is held."""
+        data, self._unsent = self._unsent, b""
+        if data and not self._transport.is_closing():
+            self._transport.write(data)
+
+    def write_eof(self) -> None:
+        """Close the sending side after what has been written."""
+        self.flush()
+        if not self._transport.is_closing():
+            self._transport.write_eof()
+
+    def close(self) -> None:
+        """Close after what has been written."""
+        self.flush()
+        self._transport.close()
