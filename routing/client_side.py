@@ -42,6 +42,7 @@ class ClientConnection(BatchedProtocol):
     """`edge`: a connection of the edge listener, otherwise of the gateway."""
 
     __slots__ = (
+        "_adorned",
         "_at_end",
         "_body_left",
         "_buffer",
@@ -82,6 +83,7 @@ class ClientConnection(BatchedProtocol):
         self._minted = b""
         self._counted = False
         self._closes = False
+        self._adorned = False
         self._at_end = False
         self._upstream_eof = False
         self._body_left = 0
@@ -250,6 +252,7 @@ class ClientConnection(BatchedProtocol):
         self._mode = _BUSY
         self.end = proxy.now + routing.total
         self._closes = not head.keep_alive
+        self._adorned = routing.expose or bool(self._minted) or not head.minor
         self.wants_payload = head.minor == 0
         self.request_complete = head.body == 0
         out = b"".join(
@@ -347,7 +350,8 @@ class ClientConnection(BatchedProtocol):
         if self.wants_payload and head.body == CHUNKED:
             forward = _CODING_LINE.sub(b"", forward)
             self._closes = True
-        self.write(b"".join((forward, _VIA, self._extra_lines(), b"\r\n", body)))
+        extra = self._extra_lines() if self._closes or self._adorned else b""
+        self.write(b"".join((forward, _VIA, extra, b"\r\n", body)))
         if complete:
             self._finish()
 

@@ -213,7 +213,7 @@ class Exchange:
         self._client.interim(head)
 
     def on_answer(self, head: ResponseHead, body: bytes, *, complete: bool) -> None:
-        if head.status in SERVER_ERRORS:
+        if head.status >= 500 and head.status in SERVER_ERRORS:
             move = self._move(Failure.SERVER_ERROR)
             if move is Move.FALL_BACK:
                 self._let_go(complete=complete)

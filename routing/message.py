@@ -12,7 +12,7 @@ a colon.
 
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Protocol
 
 from routing.config import Limits
@@ -27,13 +27,11 @@ UNTIL_CLOSE = -2
 
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]"
 _TEXT = rb"[\t\x20-\x7e\x80-\xff]"
-_FIELDS = rb"(?:%b++:%b*+\r\n)*+\r\n" % (_TOKEN, _TEXT)
+_FIELD = rb"(?:%b++:%b*+\r\n)" % (_TOKEN, _TEXT)
+_REQUEST_LINE = rb"(%b++) ([\x21\x22\x24-\x7e]++) HTTP/1\.([01])\r\n" % _TOKEN
 
-match_request = re.compile(
-    rb"(%b++) ([\x21\x22\x24-\x7e]++) HTTP/1\.([01])\r\n%b" % (_TOKEN, _FIELDS)
-).match
-match_response = re.compile(
-    rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: (%b*+))?\r\n%b" % (_TEXT, _FIELDS)
+_match_response = re.compile(
+    rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: (%b*+))?\r\n%b*+\r\n" % (_TEXT, _FIELD)
 ).match
 
 _BARE_LF = re.compile(rb"(?<!\r)\n").search
@@ -44,7 +42,6 @@ _HOST = re.compile(
     rb"(?:\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+)(?::[0-9]{0,5})?"
 ).fullmatch
 _ABSOLUTE = re.compile(rb"(?i:https?)://([^/?@]+)([/?].*)?").fullmatch
-_LENGTH = re.compile(rb"[0-9]{1,15}").fullmatch
 
 _HOP_BY_HOP = (b"connection", b"keep-alive", b"proxy-connection", b"te", b"upgrade")
 _REPLACED = tuple(
@@ -56,6 +53,19 @@ _REPLACED = tuple(
 """With the underscores that CGI and WSGI servers take for hyphens, so that nothing is forged."""
 _OURS = rb"x[-_]migrator[-_]"
 _is_ours = re.compile(_OURS).match
+_DROPPED_REQUEST = frozenset((*_HOP_BY_HOP, *_REPLACED))
+_KEPT_RESPONSE = frozenset((b"content-length", b"transfer-encoding"))
+
+
+def _dropper(names: Iterable[bytes]) -> Callable[[bytes, bytes], bytes]:
+    """Substitutes the named fields of a head without its last empty line, and all of ours."""
+    alternatives = b"|".join(sorted(map(re.escape, names)))
+    # From one line feed to the one that ends the field: it is searched for by that first byte.
+    return re.compile(rb"(?i)\n(?:%b|%b%b*+):[^\n]*+" % (alternatives, _OURS, _TOKEN)).sub
+
+
+_drop_request = _dropper(_DROPPED_REQUEST)
+_drop_response = _dropper(_HOP_BY_HOP)
 _NEVER_LISTED = frozenset({b"host", b"content-length", b"transfer-encoding"})
 """Connection may not name these: a peer that removed them would change the message's meaning."""
 
@@ -66,7 +76,6 @@ class RequestHead:
     __slots__ = (
         "body",
         "end",
-        "expects_continue",
         "fields",
         "forward",
         "host",
@@ -105,7 +114,6 @@ class RequestHead:
         self.websocket = websocket
         self.fields = fields
         """The looked-at fields by lower-case name; repeated ones are joined."""
-        self.expects_continue = fields.get(b"expect", b"").lower() == b"100-continue"
         self.forward = forward
         """Request line and fields for the origin, each line ended, without the empty line."""
         self.end = end
@@ -136,10 +144,10 @@ class RequestReader:
 
     def __init__(self, wanted: Iterable[str] = (), limits: Limits = _DEFAULTS) -> None:
         self._limits = limits
+        self._match = re.compile(rb"%b%b{0,%d}+\r\n" % (_REQUEST_LINE, _FIELD, limits.fields)).match
         self._body = sys.maxsize if limits.body is None else limits.body
         names = {
-            *_HOP_BY_HOP,
-            *_REPLACED,
+            *_DROPPED_REQUEST,
             b"host",
             b"content-length",
             b"transfer-encoding",
@@ -148,51 +156,55 @@ class RequestReader:
             *(name.lower().encode() for name in wanted),
         }
         self._scan = _scanner(names)
+        self._kept = frozenset(name for name in names - _DROPPED_REQUEST if not _is_ours(name))
+        """Names of looked-at fields that are forwarded."""
+        self._host = b""
+        """The Host that was found valid last; mostly it is the next one's, too."""
 
     def read(self, data: bytes) -> RequestHead | None:
         """The head that `data` begins with; None: more bytes are needed.
 
         Raises BadMessage with status 400, 413, 414, 431, 501 or 505.
         """
-        match = match_request(data)
+        match = self._match(data)
         if match is None:
             _explain_request(data, self._limits)
             return None
         end = match.end()
         line_end = match.end(3)
-        _check_limits(data, line_end, end, self._limits)
+        limits = self._limits
+        if line_end > limits.request_line or end > limits.head:
+            raise _too_long(line_end, limits)
+        method, target, digit = match.groups()
+        minor = 1 if digit == b"1" else 0
         fields: dict[bytes, bytes] = {}
-        pieces: list[bytes] | None = None
-        position = 0
-        for found in self._scan(data, line_end, end):
-            name = found[1].lower()
-            value = found[2].rstrip(b" \t")
+        drops = False
+        kept = self._kept
+        for name, value in self._scan(data, line_end, end):
+            name = name.lower()
+            value = value.rstrip(b" \t")
             if name in fields:
                 value = fields[name] + (b"; " if name == b"cookie" else b", ") + value
             fields[name] = value
-            if name in _DROPPED_REQUEST or _is_ours(name):
-                if pieces is None:
-                    pieces = []
-                pieces.append(data[position : found.start() + 1])
-                position = found.end() + 2
-        method = match[1]
-        target = match[2]
-        minor = 1 if match[3] == b"1" else 0
-        body = _request_framing(fields, minor)
-        if body > self._body:
-            raise BadMessage(413, f"the body is longer than {self._body} bytes")
+            if name not in kept:
+                drops = True
+        body = 0
+        if b"content-length" in fields or b"transfer-encoding" in fields:
+            body = _request_framing(fields, minor)
+            if body > self._body:
+                raise BadMessage(413, f"the body is longer than {self._body} bytes")
         host = fields.get(b"host")
         if host is None:
             if minor == 1:
                 raise BadMessage(400, "Host is missing")
             host = b""
-        elif host and _HOST(host) is None:
-            raise BadMessage(400, "Host is not valid or repeated")
-        if pieces is None:
-            forward = data[: end - 2]
-        else:
-            pieces.append(data[position : end - 2])
-            forward = b"".join(pieces)
+        elif host != self._host:
+            if host and _HOST(host) is None:
+                raise BadMessage(400, "Host is not valid or repeated")
+            self._host = host
+        forward = data[: end - 2]
+        if drops:
+            forward = _drop_request(b"", forward)
         if target[0] != 0x2F or not minor:
             target, host, forward = _rewrite(method, target, fields.get(b"host"), forward)
         keep_alive = minor == 1
@@ -217,12 +229,12 @@ class ResponseReader:
     """Reads response heads."""
 
     def __init__(self) -> None:
-        self._scan = _scanner({*_HOP_BY_HOP, b"content-length", b"transfer-encoding"})
+        self._scan = _scanner({*_HOP_BY_HOP, *_KEPT_RESPONSE})
 
     def read(self, data: bytes, method: bytes) -> ResponseHead | None:
         """The head that `data` begins with, as the answer to a `method` request; None: more bytes
         are needed. Raises BadMessage (status 502)."""
-        match = match_response(data)
+        match = _match_response(data)
         if match is None:
             if b"\r\n\r\n" in data or _BARE_LF(data) or len(data) > MAX_HEAD:
                 raise BadMessage(502, "the origin's answer is not HTTP/1.1")
@@ -230,81 +242,84 @@ class ResponseReader:
         end = match.end()
         if end > MAX_HEAD:
             raise BadMessage(502, "the origin's response head is too large")
-        line_end = match.end(3) if match[3] is not None else match.end(2)
+        version, digits, reason = match.groups()
+        line_end = match.end(2) if reason is None else match.end(3)
         fields: dict[bytes, bytes] = {}
-        pieces: list[bytes] = []
-        position = 0
-        if match[3] is None or match[1] == b"0":
-            pieces.append(b"HTTP/1.1 %b %b" % (match[2], match[3] or b""))
-            position = line_end
-        for found in self._scan(data, line_end, end):
-            name = found[1].lower()
-            value = found[2].rstrip(b" \t")
+        drops = False
+        for name, value in self._scan(data, line_end, end):
+            name = name.lower()
+            value = value.rstrip(b" \t")
             fields[name] = fields[name] + b", " + value if name in fields else value
-            if name in _DROPPED_RESPONSE or _is_ours(name):
-                pieces.append(data[position : found.start() + 1])
-                position = found.end() + 2
-        status = int(match[2])
-        keep_alive = match[1] == b"1"
+            if name not in _KEPT_RESPONSE:
+                drops = True
+        status = int(digits)
+        keep_alive = version == b"1"
         body = _response_framing(fields, status, method, keep_alive)
-        pieces.append(data[position : end - 2])
-        forward = b"".join(pieces)
+        forward = data[: end - 2]
+        if drops:
+            forward = _drop_response(b"", forward)
+        if reason is None or not keep_alive:
+            line = b"HTTP/1.1 %b %b" % (digits, reason or b"")
+            forward = line + forward[line_end:]
         websocket = False
         if b"connection" in fields:
             options, forward = _connection(fields[b"connection"], forward)
             keep_alive = keep_alive and b"close" not in options
-            upgrade = fields.get(b"upgrade", b"").lower()
-            websocket = b"upgrade" in options and upgrade == b"websocket"
+            if b"upgrade" in options:
+                websocket = fields.get(b"upgrade", b"").lower() == b"websocket"
         return ResponseHead(status, body, keep_alive, websocket, forward, end)
 
 
-_DROPPED_REQUEST = frozenset((*_HOP_BY_HOP, *_REPLACED))
-_DROPPED_RESPONSE = frozenset(_HOP_BY_HOP)
-
-
-def _scanner(names: Iterable[bytes]) -> "_Scan":
-    """Finds the named fields of a matched head; group 1 is the name, group 2 the value."""
+def _scanner(names: Collection[bytes]) -> "_Scan":
+    """Finds the named fields of a matched head, and all of ours, as pairs of name and value."""
+    first = b"".join(sorted({name[:1] for name in names} | {b"x"}))
     alternatives = b"|".join(sorted(map(re.escape, names)))
+    # Most fields are passed over by their first letter.
     return re.compile(
-        rb"(?i)\n(%b|%b%b*+):[ \t]*+([^\r]*+)" % (alternatives, _OURS, _TOKEN)
-    ).finditer
+        rb"\n(?=[%b%b])((?i:%b|%b%b*+)):[ \t]*+([^\r]*+)"
+        % (first, first.upper(), alternatives, _OURS, _TOKEN)
+    ).findall
 
 
 class _Scan(Protocol):
-    """Type of `Pattern.finditer` with positions."""
+    """Type of `Pattern.findall` with positions and two groups."""
 
-    def __call__(self, data: bytes, start: int, end: int, /) -> Iterable[re.Match[bytes]]: ...
+    def __call__(self, data: bytes, start: int, end: int, /) -> list[tuple[bytes, bytes]]: ...
 
 
-def _check_limits(data: bytes, line_end: int, end: int, limits: Limits) -> None:
+def _too_long(line_end: int, limits: Limits) -> BadMessage:
     if line_end > limits.request_line:
-        raise BadMessage(414, f"the request line is longer than {limits.request_line} bytes")
-    if end > limits.head:
-        raise BadMessage(431, f"the request head is longer than {limits.head} bytes")
-    if data.count(b"\n", line_end, end) > limits.fields + 2:
-        raise BadMessage(431, f"the request has more than {limits.fields} fields")
+        return BadMessage(414, f"the request line is longer than {limits.request_line} bytes")
+    return BadMessage(431, f"the request head is longer than {limits.head} bytes")
 
 
 def _explain_request(data: bytes, limits: Limits) -> None:
     """Raise what is wrong with a head that did not match; return if it is only incomplete."""
     line_end = data.find(b"\r\n")
     if (line_end if line_end >= 0 else len(data)) > limits.request_line:
-        raise BadMessage(414, f"the request line is longer than {limits.request_line} bytes")
+        raise _too_long(limits.request_line + 1, limits)
     if _OTHER_VERSION(data):
         raise BadMessage(505, "only HTTP/1.1 and HTTP/1.0 are spoken here")
     if _BARE_LF(data):
         raise BadMessage(400, "a line ends without a carriage return")
-    if b"\r\n\r\n" in data or b"\x00" in data or (line_end >= 0 and _bad_line(data)):
+    end = data.find(b"\r\n\r\n")
+    if end >= 0 and data.count(b"\n", 0, end) > limits.fields:
+        raise BadMessage(431, f"the request has more than {limits.fields} fields")
+    if end >= 0 or b"\x00" in data or (line_end >= 0 and _bad_line(data)):
         raise BadMessage(400, "the request head does not follow RFC 9112")
     if len(data) > limits.head:
-        raise BadMessage(431, f"the request head is longer than {limits.head} bytes")
+        raise _too_long(0, limits)
 
 
-_LINE_ONLY = re.compile(rb"%b++ [\x21\x22\x24-\x7e]++ HTTP/1\.[01]\r\n" % _TOKEN).match
+_LINE_ONLY = re.compile(_REQUEST_LINE).match
 
 
 def _bad_line(data: bytes) -> bool:
     return _LINE_ONLY(data) is None
+
+
+def _is_length(value: bytes) -> bool:
+    return value.isdigit() and len(value) <= 15
 
 
 def _request_framing(fields: dict[bytes, bytes], minor: int) -> int:
@@ -321,7 +336,7 @@ def _request_framing(fields: dict[bytes, bytes], minor: int) -> int:
         return CHUNKED
     if length is None:
         return 0
-    if _LENGTH(length) is None:
+    if not _is_length(length):
         raise BadMessage(400, "Content-Length is not one number")
     return int(length)
 
@@ -332,7 +347,7 @@ def _response_framing(fields: dict[bytes, bytes], status: int, method: bytes, mo
     coding = fields.get(b"transfer-encoding")
     if coding is not None and (length is not None or not modern or coding.lower() != b"chunked"):
         raise BadMessage(502, "the origin's framing is ambiguous")
-    if length is not None and _LENGTH(length) is None:
+    if length is not None and not _is_length(length):
         raise BadMessage(502, "the origin's Content-Length is not one number")
     if method == b"HEAD" or status < 200 or status in (204, 304):
         return 0
@@ -343,6 +358,9 @@ def _response_framing(fields: dict[bytes, bytes], status: int, method: bytes, mo
 
 def _connection(value: bytes, forward: bytes) -> tuple[frozenset[bytes], bytes]:
     """Connection's options, and the block without the fields that it names (RFC 9110, 7.6.1)."""
+    known = _USUAL.get(value)
+    if known is not None:
+        return known, forward
     options = frozenset(option.strip(b" \t") for option in value.lower().split(b","))
     named = options - _KNOWN_OPTIONS
     if not named:
@@ -355,6 +373,10 @@ def _connection(value: bytes, forward: bytes) -> tuple[frozenset[bytes], bytes]:
     return options, re.sub(pattern, b"", forward)
 
 
+_USUAL = {
+    value: frozenset((value.lower(),))
+    for value in (b"keep-alive", b"Keep-Alive", b"close", b"Close")
+}
 _OPTION = re.compile(rb"%b++" % _TOKEN).fullmatch
 _KNOWN_OPTIONS = frozenset((b"", b"close", *_HOP_BY_HOP))
 

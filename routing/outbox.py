@@ -16,15 +16,18 @@ DIRECT: Final = 16 * 1024
 class Outbox:
     """The connections of one event loop that have something to write."""
 
+    __slots__ = ("_loop", "_waiting")
+
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._waiting: list[BatchedProtocol] = []
 
     def add(self, connection: "BatchedProtocol") -> None:
         """Flush `connection` at the end of this pass."""
-        if not self._waiting:
+        waiting = self._waiting
+        if not waiting:
             self._loop.call_soon(self._flush)
-        self._waiting.append(connection)
+        waiting.append(connection)
 
     def _flush(self) -> None:
         waiting, self._waiting = self._waiting, []

@@ -176,19 +176,24 @@ def _find(
     node: _Node, parts: list[bytes], at: int, method: bytes, asked: Asked | None
 ) -> Route | None:
     """Depth first in order of precedence; bounded by the depth of the table, not of the path."""
-    if at == len(parts):
-        return _pick(node.exact, method, asked) if node.exact else None
-    part = parts[at]
-    child = node.literals.get(part)
-    if child is not None:
-        route = _find(child, parts, at + 1, method, asked)
-        if route is not None:
-            return route
-    if node.parameter is not None and part:
-        route = _find(node.parameter, parts, at + 1, method, asked)
-        if route is not None:
-            return route
-    return _pick(node.rest, method, asked) if node.rest else None
+    end = len(parts)
+    while at < end:
+        part = parts[at]
+        at += 1
+        child = node.literals.get(part)
+        parameter = node.parameter if part else None
+        if node.rest or (child is not None and parameter is not None):
+            for way in (child, parameter):
+                if way is not None:
+                    route = _find(way, parts, at, method, asked)
+                    if route is not None:
+                        return route
+            return _pick(node.rest, method, asked)
+        only = parameter if child is None else child
+        if only is None:
+            return None
+        node = only
+    return _pick(node.exact, method, asked)
 
 
 def normalise(path: bytes) -> bytes:

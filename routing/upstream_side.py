@@ -57,6 +57,7 @@ class UpstreamConnection(BatchedProtocol):
         "_listener",
         "_method",
         "_mode",
+        "_paused",
         "_remaining",
         "_reused",
         "idle_since",
@@ -73,6 +74,7 @@ class UpstreamConnection(BatchedProtocol):
         self._chunks = ChunkedBody()
         self._keep_alive = False
         self._reused = False
+        self._paused = False
         self.idle_since = 0.0
 
     @property
@@ -87,10 +89,12 @@ class UpstreamConnection(BatchedProtocol):
         self.write(data)
 
     def pause_reading(self) -> None:
+        self._paused = True
         if not self._transport.is_closing():
             self._transport.pause_reading()
 
     def resume_reading(self) -> None:
+        self._paused = False
         if not self._transport.is_closing():
             self._transport.resume_reading()
 
@@ -226,7 +230,8 @@ class UpstreamConnection(BatchedProtocol):
         if self._keep_alive and listener.request_sent and not self._transport.is_closing():
             self._reused = True
             self._mode = _HEAD
-            self._transport.resume_reading()
+            if self._paused:
+                self.resume_reading()
             self._endpoint.give_back(self)
         else:
             super().close()
