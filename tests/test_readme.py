@@ -16,6 +16,7 @@ DOCUMENTS = (
     "docs/plan.md",
     "docs/architecture.md",
     "docs/proxy.md",
+    "docs/performance.md",
     "docs/flag-server.md",
     "docs/launchdarkly.md",
     "samples/cms-app/README.md",

@@ -9,14 +9,18 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 
 from flags.server import ServerSettings, running_server
+from routing.config import Timeouts
+from routing.outbox import Outbox
+from routing.pool import Endpoint
 
 SDK_KEY = "sdk-0123456789abcdef"
 TOKEN = "api-0123456789abcdef"
@@ -245,3 +249,20 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def outbox() -> Iterator[Outbox]:
+    """One that is never flushed by its loop."""
+    loop = asyncio.new_event_loop()
+    yield Outbox(loop)
+    loop.close()
+
+
+@pytest.fixture
+def endpoint(outbox: Outbox) -> Iterator[Callable[[str], Endpoint]]:
+    """Makes endpoints that are never connected to."""
+    loop = asyncio.new_event_loop()
+    clock = SimpleNamespace(now=0.0)
+    yield lambda url: Endpoint(url, clock, Timeouts(), loop, outbox)
+    loop.close()

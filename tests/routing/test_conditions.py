@@ -1,8 +1,9 @@
 """Routes that ask for host, header fields and query."""
 
 import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -322,7 +323,7 @@ def test_a_table_without_conditions_looks_at_nothing() -> None:
     assert table(rule()).wanted == frozenset()
 
 
-def test_from_the_document_to_the_lane() -> None:
+def test_from_the_document_to_the_lane(endpoint: Callable[[str], Endpoint]) -> None:
     """The reader looks at the fields that the routes of the document ask for."""
     config = parse_config(
         """{"migration": "m", "listen": {"port": 0}, "gateway": {"port": 0},
@@ -331,9 +332,6 @@ def test_from_the_document_to_the_lane() -> None:
         "host": "*.example.org", "headers": {"X-Tenant": "a"}, "query": {"v": true}}]}}}""",
         "test",
     )
-
-    def endpoint(url: str) -> Endpoint:
-        return cast(Endpoint, url)
 
     ready = Routing(config, Stats(), endpoint)
     good = b"GET /x?v HTTP/1.1\r\nHost: a.example.org\r\nx-tenant: a\r\n\r\n"

@@ -1,4 +1,4 @@
-"""The proxy of this project: one worker, a migration flag at live for half of the users."""
+"""The proxy of this project, compiled: one worker, a flag at live for half of the users."""
 
 import json
 import sys
@@ -19,6 +19,8 @@ from bench.proxy.upstream import Upstream
 
 NAME: Final = "ours"
 FLAG: Final = "publishing"
+COMPILED: Final = Path(__file__).parents[3] / "build" / "compiled"
+"""Where the Makefile puts the packages as they are installed for production."""
 
 
 @contextmanager
@@ -34,6 +36,9 @@ def start(folder: Path, core: int, upstream: Upstream, flags: FlagServer) -> Ite
     uris = ("BASE_URI", "STREAM_URI", "EVENTS_URI")
     environment = {f"LAUNCHDARKLY_{name}": flags.origin for name in uris}
     environment["LAUNCHDARKLY_SDK_KEY"] = SDK_KEY
+    if not COMPILED.is_dir():
+        raise BenchError(f"{COMPILED} is missing, `make bench-proxy` makes it")
+    environment |= {"PYTHONPATH": str(COMPILED), "PYTHONSAFEPATH": "1"}
     with running(command, folder, core, environment) as process:
         wait_for_port(process, admin, folder)
         workers = _ready(f"http://127.0.0.1:{admin}")
