@@ -11,11 +11,13 @@ from typing import Protocol
 
 from routing.config import Timeouts
 from routing.decision import Evaluation
+from routing.group import Group
 from routing.lanes import Lane
 from routing.message import ResponseHead
 from routing.pool import Endpoint
-from routing.recovery import SERVER_ERRORS, STATUS_OF, Failure, Move, next_move, pause
+from routing.recovery import SERVER_ERRORS, STATUS_OF, Failure, Move
 from routing.stages import SAFE_METHODS
+from routing.trials import Trials
 from routing.upstream_side import UpstreamConnection
 
 MAX_PENDING = 64 * 1024
@@ -62,7 +64,6 @@ class Exchange:
     an answer's head has gone to the client."""
 
     __slots__ = (
-        "_attempt",
         "_cancel",
         "_client",
         "_connection",
@@ -75,9 +76,9 @@ class Exchange:
         "_pending",
         "_pending_size",
         "_repeatable",
-        "_retry_until",
         "_started",
         "_timeouts",
+        "_trials",
         "_websocket",
         "answered",
         "evaluation",
@@ -101,9 +102,8 @@ class Exchange:
         self._websocket = False
         self.answered = False
         self._counted = False
-        self._attempt = 0
-        self._retry_until = 0.0
         self._started = 0.0
+        self._trials: Trials | None = None
         self.evaluation: Evaluation | None = None
         self.fell_back = False
 
@@ -127,13 +127,12 @@ class Exchange:
         self._repeatable = not has_body and method in SAFE_METHODS
         self._websocket = websocket
         self.answered = self._counted = self.fell_back = False
-        self._attempt = 0
-        self._retry_until = 0.0
+        self._trials = None
         self._started = monotonic()
         cell = lane.cell
         cell.requests += 1
         cell.last_decided_at = time()
-        self._endpoint = lane.endpoint
+        self._endpoint = lane.endpoint or lane.group.choose()
         self._dispatch()
 
     def send(self, data: bytes) -> None:
@@ -181,6 +180,8 @@ class Exchange:
 
     def expire(self) -> None:
         """The time for the whole exchange has passed."""
+        if self._connection is not None and self._client.request_complete:
+            self._group.failed(self._endpoint)
         self.cancel()
         if self.answered:
             self._client.abort()
@@ -199,6 +200,10 @@ class Exchange:
         self._cancel = None
         self.on_failure(Failure.UNREACHED)
 
+    def overflowed(self) -> None:
+        self._cancel = None
+        self.on_failure(Failure.OVERFLOW)
+
     # Called by the upstream connection.
 
     @property
@@ -215,10 +220,12 @@ class Exchange:
     def on_answer(self, head: ResponseHead, body: bytes, *, complete: bool) -> None:
         if head.status >= 500 and head.status in SERVER_ERRORS:
             move = self._move(Failure.SERVER_ERROR)
-            if move is Move.FALL_BACK:
+            if move is not Move.GIVE_UP:
                 self._let_go(complete=complete)
-                self._fall_back()
+                self._go_on(move)
                 return
+        elif self._endpoint.failing:
+            self._endpoint.failing = 0
         if self.fell_back:
             self._lane.cell.fallbacks += 1
         else:
@@ -246,6 +253,7 @@ class Exchange:
             self._lane.cell.fallbacks += 1
         else:
             self._count(failed=False)
+        self._endpoint.failing = 0
         self.answered = True
         self._client.expect_progress(None)
         self._client.tunnel(head, data)
@@ -259,6 +267,7 @@ class Exchange:
     def on_broken(self) -> None:
         """The answer broke off after its head had reached the client."""
         self._connection = None
+        self._group.failed(self._endpoint)
         if not self.fell_back:
             self._lane.cell.errors += 1
         self._client.abort()
@@ -266,21 +275,13 @@ class Exchange:
     def on_failure(self, failure: Failure) -> None:
         self._connection = None
         move = self._move(failure)
-        if move is Move.FALL_BACK:
-            self._fall_back()
-        elif move is Move.AGAIN:
-            self._client.expect_progress(None)
-            self._cancel = self._endpoint.connect(self)
-        elif move is Move.WAIT:
-            self._client.expect_progress(None)
-            timer = self._loop.call_later(pause(self._attempt), self._try_again)
-            self._cancel = timer.cancel
-            self._attempt += 1
-        else:
+        if move is Move.GIVE_UP:
             if not self.fell_back:
                 self._count(failed=True)
             self._drop_pending()
             self._client.fail(STATUS_OF[failure])
+        else:
+            self._go_on(move)
 
     def pause_request(self) -> None:
         self._client.pause_reading()
@@ -288,28 +289,54 @@ class Exchange:
     def resume_request(self) -> None:
         self._client.resume_reading()
 
+    @property
+    def _group(self) -> Group:
+        """Of the origin that is asked now."""
+        lane = self._lane
+        return lane.fallback if self.fell_back and lane.fallback is not None else lane.group
+
+    def _trials_here(self) -> Trials:
+        """Of this request at the origin that is asked now."""
+        if self._trials is None:
+            self._trials = Trials(self._group, monotonic() + self._timeouts.retry)
+        return self._trials
+
     def _move(self, failure: Failure) -> Move:
-        if not self._retry_until:
-            self._retry_until = monotonic() + self._timeouts.retry
-        return next_move(
+        trials = self._trials_here()
+        trials.note(failure, self._endpoint)
+        return trials.next_move(
             failure,
+            monotonic(),
             repeatable=self._repeatable,
             fallback=self._lane.fallback is not None and not self.fell_back,
             writes=self._lane.repeat_writes,
-            in_time=monotonic() < self._retry_until,
         )
+
+    def _go_on(self, move: Move) -> None:
+        trials = self._trials_here()
+        if move is Move.FALL_BACK:
+            self._fall_back()
+        elif move is Move.ANOTHER and trials.another is not None:
+            self._endpoint = trials.another
+            self._dispatch()
+        elif move is Move.AGAIN:
+            self._client.expect_progress(None)
+            self._cancel = self._endpoint.connect(self)
+        else:
+            self._client.expect_progress(None)
+            self._cancel = self._loop.call_later(trials.pause(), self._try_again).cancel
 
     def _fall_back(self) -> None:
         self._count(failed=True)
         self.fell_back = True
-        self._attempt = 0
-        self._retry_until = 0.0
+        self._trials = None
         if self._lane.fallback is not None:
-            self._endpoint = self._lane.fallback
+            self._endpoint = self._lane.fallback.only or self._lane.fallback.choose()
         self._dispatch()
 
     def _try_again(self) -> None:
         self._cancel = None
+        self._endpoint = self._group.only or self._group.choose_again()
         self._dispatch()
 
     def _dispatch(self) -> None:
@@ -325,7 +352,11 @@ class Exchange:
             and self._lane.fallback is not None
             and not self.fell_back
         ):
-            self.on_failure(Failure.UNREACHED)
+            self._fall_back()
+            return
+        if endpoint.full:
+            endpoint.overflows += 1
+            self.on_failure(Failure.OVERFLOW)
             return
         self._client.expect_progress(None)
         self._cancel = endpoint.connect(self)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from routing.config import ProxyConfig
+from routing.config import ProxyConfig, Upstream
 from routing.context import ContextReader, RequestContext
 from routing.decision import Decision, Evaluation, decide
 from routing.message import RequestReader
@@ -32,10 +32,10 @@ class Explanation:
     access: Access | None
     evaluation: Evaluation | None
     decision: Decision
-    origin: str
-    """Address of the origin that answers."""
-    fallback: str | None
-    """Address of the monolith where it may answer if the service fails."""
+    origin: Upstream
+    """The origin that answers."""
+    fallback: Upstream | None
+    """The monolith where it may answer if the service fails."""
 
     def document(self) -> dict[str, Any]:
         """As JSON."""
@@ -61,9 +61,9 @@ class Explanation:
                 "stage": evaluation.stage,
                 "reason": evaluation.reason,
             },
-            "origin": {"side": self.decision.origin, "url": self.origin},
+            "origin": {"side": self.decision.origin, "endpoints": self.origin.endpoints},
             "also": self.decision.also,
-            "fallback": self.fallback,
+            "fallback": None if self.fallback is None else self.fallback.endpoints,
         }
 
 

@@ -1,14 +1,14 @@
 """Everything about routing that does not depend on the request, prepared when the rules change."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Mapping
 from math import inf
 
 from routing.config import ProxyConfig
 from routing.context import ContextReader
 from routing.decision import Decision, Evaluation, decide
+from routing.group import Group
 from routing.message import RequestReader
-from routing.pool import Endpoint
 from routing.stages import Access, Side, Stage, access_of
 from routing.stats import Cell, Stats
 from routing.table import Route, RouteTable
@@ -17,12 +17,14 @@ from routing.table import Route, RouteTable
 class Lane:
     """The prepared answer for one route, access and stage."""
 
-    __slots__ = ("_label", "cell", "endpoint", "fallback", "repeat_writes", "stage_line")
+    __slots__ = ("_label", "cell", "endpoint", "fallback", "group", "repeat_writes", "stage_line")
 
     def __init__(
-        self, decision: Decision, endpoint: Endpoint, fallback: Endpoint | None, cell: Cell
+        self, decision: Decision, group: Group, fallback: Group | None, cell: Cell
     ) -> None:
-        self.endpoint = endpoint
+        self.group = group
+        self.endpoint = group.only
+        """None: the group must be asked."""
         self.fallback = fallback
         """The monolith, when it is not asked in the first place."""
         self.cell = cell
@@ -53,8 +55,9 @@ class Routing:
     """One configuration, ready to route. Raises InvalidConfig."""
 
     def __init__(
-        self, config: ProxyConfig, stats: Stats, endpoint: Callable[[str], Endpoint]
+        self, config: ProxyConfig, stats: Stats, groups: Mapping[str | None, Group]
     ) -> None:
+        """`groups`: by the service's name; None is the monolith."""
         self.table = RouteTable(config.capabilities)
         self.contexts = ContextReader(config.context)
         wanted = {*self.contexts.wanted, *self.table.wanted}
@@ -64,15 +67,14 @@ class Routing:
         self.expose = config.expose_decision
         self.timeouts = config.timeouts
         self.total = inf if config.timeouts.total is None else config.timeouts.total
-        monolith = endpoint(config.monolith)
-        services = {name: endpoint(url) for name, url in config.services.items()}
+        monolith = groups[None]
 
         def lane(route: Route | None, access: Access, stage: Stage) -> Lane:
             decision = decide(route, access, stage)
             new = route is not None and decision.origin is Side.NEW
             return Lane(
                 decision,
-                services[route.service] if route is not None and new else monolith,
+                groups[route.service] if route is not None and new else monolith,
                 monolith if new else None,
                 stats.cell((decision.capability, decision.stage, decision.origin)),
             )

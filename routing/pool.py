@@ -6,10 +6,14 @@ request is not sent into a closed connection when that could be known.
 
 import asyncio
 from collections.abc import Callable
-from typing import Protocol
+from math import inf
+from typing import Any, Protocol, TypeVar
 
-from routing.config import Timeouts, address_of
+from routing.breaker import Breaker
+from routing.config import CircuitBreaker, Timeouts, address_of
+from routing.health import Health
 from routing.outbox import Outbox
+from routing.outlier import Ejection
 from routing.upstream_side import UpstreamConnection
 
 MAX_IDLE = 128
@@ -34,9 +38,27 @@ class Asker(Protocol):
 
     def unreached(self) -> None: ...
 
+    def overflowed(self) -> None:
+        """None has become free in time."""
+        ...
+
+
+P = TypeVar("P", bound=asyncio.BaseProtocol)
+
+
+class Waiter:
+    """A request in the queue for a connection."""
+
+    __slots__ = ("asker", "cancel")
+
+    def __init__(self, asker: Asker) -> None:
+        self.asker = asker
+        self.cancel: Callable[[], object] | None = None
+        """Calls off the connection that is being opened for it."""
+
 
 class Endpoint:
-    """One origin as one worker sees it."""
+    """One address of an origin as one worker sees it: its connections and its standing."""
 
     def __init__(
         self,
@@ -46,18 +68,67 @@ class Endpoint:
         loop: asyncio.AbstractEventLoop,
         outbox: Outbox,
     ) -> None:
+        self.address = url
         self._host, self._port = address_of(url)
         self._clock = clock
         self._timeouts = timeouts
         self._loop = loop
         self._outbox = outbox
+        self._breaker: Breaker[Waiter] = Breaker()
+        self._max_idle = MAX_IDLE
         self._idle: list[UpstreamConnection] = []
         self._rests_until = 0.0
+        self.closed = False
+        self.health = Health()
+        self.ejection = Ejection()
+        self.failing = 0
+        """Failures since the last success."""
+        self.usable_since = -inf
+        """Monotonic time at which it came back, or was added."""
+        self.warmth = 1.0
+        """The part of its share of requests that it takes, see `slow_start`."""
+        self.requests = 0
+        """Sent, so far; also what was repeated here."""
+        self.failures = 0
+        self.overflows = 0
+
+    def configure(self, timeouts: Timeouts, limits: CircuitBreaker | None) -> None:
+        """Take over what a new configuration says; what is open stays open."""
+        self._timeouts = timeouts
+        self._breaker.limits = limits
+        self._admit()
 
     @property
     def resting(self) -> bool:
-        """Whether it could not be reached a moment ago."""
-        return self._clock.now < self._rests_until
+        """Whether requests that have a fallback should not be sent here: it could not be reached a
+        moment ago, or its health checks fail."""
+        return self._clock.now < self._rests_until or not self.health.healthy
+
+    @property
+    def usable(self) -> bool:
+        """Whether it is to get requests while other endpoints are there."""
+        return not (self.closed or self.resting or self.ejection.active(self._clock.now))
+
+    @property
+    def load(self) -> int:
+        """Requests in flight, and those that wait for a connection."""
+        breaker = self._breaker
+        return breaker.open - len(self._idle) + breaker.connecting + len(breaker.queue)
+
+    @property
+    def busy(self) -> bool:
+        """Whether one more request would have to wait."""
+        return not self._idle and not self._breaker.may_connect
+
+    @property
+    def full(self) -> bool:
+        """Whether one more request may not even wait."""
+        return self._breaker.full
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether it has no connections and nobody waits for one."""
+        return not self._breaker.open and not self.load
 
     def take(self, *, repeatable: bool) -> UpstreamConnection | None:
         """The idle connection that was used last; None if a new one is needed."""
@@ -67,49 +138,114 @@ class Endpoint:
             if connection.usable and (
                 repeatable or connection.idle_since > self._clock.now - FRESH_SECONDS
             ):
+                self.requests += 1
                 return connection
             connection.close()
         return None
 
     def give_back(self, connection: UpstreamConnection) -> None:
         """Keep a connection whose exchange is complete on both sides."""
-        if len(self._idle) >= MAX_IDLE:
+        if self._breaker.queue:
+            waiter, _ = self._breaker.queue.popitem(last=False)
+            self.requests += 1
+            waiter.asker.connected(connection)
+            return
+        if len(self._idle) >= self._max_idle:
             connection.close()
             return
         connection.idle_since = self._clock.now
         self._idle.append(connection)
 
+    def opened(self) -> None:
+        """There is one more connection."""
+        self._breaker.open += 1
+
     def forget(self, connection: UpstreamConnection) -> None:
         """The connection is closed."""
+        self._breaker.open -= 1
         if connection in self._idle:
             self._idle.remove(connection)
+        self._admit()
 
     def connect(self, asker: Asker) -> Callable[[], object]:
-        """Open a connection and tell `asker` how that went; returns how to call it off."""
-        return self._loop.create_task(self._connect(asker)).cancel
+        """Open a connection, or wait for one while there are as many as there may be, and tell
+        `asker` how that went; returns how to call it off."""
+        waiter = Waiter(asker)
+        self._breaker.queue[waiter] = self._clock.now + self._timeouts.connect
+        self._admit()
+        return lambda: self._call_off(waiter)
+
+    async def dial(self, protocol: Callable[[], P]) -> tuple[asyncio.Transport, P]:
+        """A new connection for `protocol`, not counted. Raises OSError."""
+        try:
+            return await self._loop.create_connection(protocol, self._host, self._port)
+        except UnicodeError as error:
+            raise OSError(f"{self._host!r} is no host name") from error
 
     def tick(self) -> None:
-        """Close what has been idle for too long."""
+        """Close what has been idle for too long, and send away who has waited for too long."""
         limit = self._clock.now - IDLE_SECONDS
         for connection in [each for each in self._idle if each.idle_since < limit]:
             self._idle.remove(connection)
             connection.close()
+        while (waiter := self._breaker.expired(self._clock.now)) is not None:
+            self.overflows += 1
+            waiter.asker.overflowed()
 
     def close(self) -> None:
+        """Close the idle connections now and each other one after its exchange."""
+        self.closed = True
+        self._max_idle = 0
+        self.drop_idle()
+
+    def drop_idle(self) -> None:
         """Close the idle connections."""
         for connection in self._idle:
             connection.close()
         self._idle.clear()
 
+    def document(self, wall: float) -> dict[str, Any]:
+        """JSON. `wall` is what Unix time is ahead of the clock."""
+        ejected = self.ejection.active(self._clock.now)
+        return {
+            "address": self.address,
+            "healthy": self.health.healthy,
+            "ejected_until": self.ejection.until + wall if ejected else None,
+            "active": self._breaker.open - len(self._idle),
+            "idle": len(self._idle),
+            "connecting": self._breaker.connecting,
+            "pending": len(self._breaker.queue),
+            "requests": self.requests,
+            "failures": self.failures,
+            "ejections": self.ejection.count,
+            "overflows": self.overflows,
+        }
+
+    def _admit(self) -> None:
+        """Open connections for those who wait, as far as there may be more."""
+        while (waiter := self._breaker.admit()) is not None:
+            task = self._loop.create_task(self._connect(waiter.asker))
+            task.add_done_callback(self._settled)
+            waiter.cancel = task.cancel
+
+    def _settled(self, _: asyncio.Task[None]) -> None:
+        self._breaker.connecting -= 1
+        self._admit()
+
+    def _call_off(self, waiter: Waiter) -> None:
+        if waiter.cancel is not None:
+            waiter.cancel()
+        else:
+            self._breaker.queue.pop(waiter, None)
+
     async def _connect(self, asker: Asker) -> None:
         try:
             async with asyncio.timeout(self._timeouts.connect):
-                _, connection = await self._loop.create_connection(
-                    lambda: UpstreamConnection(self, self._outbox), self._host, self._port
-                )
+                _, connection = await self.dial(lambda: UpstreamConnection(self, self._outbox))
         except (OSError, TimeoutError):
             self._rests_until = self._clock.now + REST_SECONDS
             asker.unreached()
             return
         self._rests_until = 0.0
+        self.requests += 1
         asker.connected(connection)

@@ -8,8 +8,8 @@ from routing.config import ProxyConfig
 from routing.evaluator import Evaluator
 from routing.lanes import Routing
 from routing.outbox import Outbox
-from routing.pool import Endpoint
 from routing.stats import Stats
+from routing.upstreams import Upstreams
 
 TICK_SECONDS = 0.25
 
@@ -29,20 +29,13 @@ class Proxy:
         """Open connections by address, while the configuration limits them."""
         self.now = monotonic()
         self.draining = False
-        self._endpoints: dict[str, Endpoint] = {}
+        self.upstreams = Upstreams(self, loop, self.outbox)
         self.routing = self._route(config)
         self._timer = loop.call_later(TICK_SECONDS, self._tick)
 
     def apply(self, config: ProxyConfig) -> None:
         """Route by `config` from now on; requests in flight end as they began."""
-        self._endpoints, before = {}, self._endpoints
-        try:
-            self.routing = self._route(config)
-        except BaseException:
-            self._endpoints = before
-            raise
-        for endpoint in before.values():
-            endpoint.close()
+        self.routing = self._route(config)
         self.evaluator.clear()
 
     def edge(self) -> ClientConnection:
@@ -64,16 +57,14 @@ class Proxy:
         self._timer.cancel()
         for client in list(self.clients):
             client.abort()
-        for endpoint in self._endpoints.values():
-            endpoint.close()
+        self.upstreams.close()
 
     def _route(self, config: ProxyConfig) -> Routing:
-        def endpoint(url: str) -> Endpoint:
-            if url not in self._endpoints:
-                self._endpoints[url] = Endpoint(url, self, config.timeouts, self.loop, self.outbox)
-            return self._endpoints[url]
-
-        return Routing(config, self.stats, endpoint)
+        """Raises InvalidConfig before anything has changed."""
+        groups = self.upstreams.prepare(config)
+        routing = Routing(config, self.stats, groups)
+        self.upstreams.adopt(groups, config)
+        return routing
 
     def _tick(self) -> None:
         self.now = now = monotonic()
@@ -81,6 +72,5 @@ class Proxy:
             client for client in self.clients if client.deadline < now or client.end < now
         ]:
             client.late()
-        for endpoint in self._endpoints.values():
-            endpoint.tick()
+        self.upstreams.tick()
         self._timer = self.loop.call_later(TICK_SECONDS, self._tick)

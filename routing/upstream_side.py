@@ -1,5 +1,6 @@
 """One connection to an origin: writes requests, reads responses, one exchange after another."""
 
+import asyncio
 from typing import TYPE_CHECKING, Protocol
 
 from routing.chunked import ChunkedBody
@@ -110,6 +111,10 @@ class UpstreamConnection(BatchedProtocol):
 
     # Called by the event loop.
 
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._endpoint.opened()
+
     def data_received(self, data: bytes) -> None:
         listener = self._listener
         if listener is None:
@@ -149,9 +154,10 @@ class UpstreamConnection(BatchedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         listener, self._listener = self._listener, None
+        self._endpoint.forget(self)
         if listener is None:
-            self._endpoint.forget(self)
-        elif self._mode == _HEAD:
+            return
+        if self._mode == _HEAD:
             stale = self._reused and not self._buffer
             listener.on_failure(Failure.STALE if stale else Failure.RESET)
         elif self._mode == _UNTIL_CLOSE and exc is None:

@@ -9,19 +9,31 @@ from routing.config.document import Address, ProxyConfig, parse_config
 from routing.config.limits import Limits
 from routing.config.routes import Capability, Condition, RouteRule
 from routing.config.timeouts import Timeouts
+from routing.config.upstreams import (
+    CircuitBreaker,
+    HealthCheck,
+    OutlierDetection,
+    RetryBudget,
+    Upstream,
+)
 
 __all__ = [
     "Address",
     "Capability",
+    "CircuitBreaker",
     "Condition",
     "ContextRules",
     "CookieSource",
     "HeaderSource",
+    "HealthCheck",
     "Limits",
+    "OutlierDetection",
     "ProxyConfig",
+    "RetryBudget",
     "RouteRule",
     "Source",
     "Timeouts",
+    "Upstream",
     "address_of",
     "parse_config",
 ]

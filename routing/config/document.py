@@ -4,11 +4,12 @@ from typing import Annotated
 
 from pydantic import Field, ValidationError, model_validator
 
-from routing.config.base import Model, OriginUrl
+from routing.config.base import Model
 from routing.config.context import ContextRules
 from routing.config.limits import Limits
 from routing.config.routes import Capability
 from routing.config.timeouts import Timeouts
+from routing.config.upstreams import Upstream
 from routing.errors import InvalidConfig
 
 
@@ -27,8 +28,8 @@ class ProxyConfig(Model):
     gateway: Address
     workers: Annotated[int, Field(ge=1, le=64)] = 2
     context: ContextRules = ContextRules()
-    monolith: OriginUrl
-    services: dict[str, OriginUrl] = {}
+    monolith: Upstream
+    services: dict[str, Upstream] = {}
     capabilities: dict[str, Capability] = {}
     expose_decision: bool = False
     timeouts: Timeouts = Timeouts()

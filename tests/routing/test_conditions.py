@@ -1,9 +1,10 @@
 """Routes that ask for host, header fields and query."""
 
 import contextlib
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given
@@ -17,9 +18,10 @@ from routing.config import Capability, RouteRule, parse_config
 from routing.errors import InvalidConfig
 from routing.lanes import Routing
 from routing.message import RequestReader
-from routing.pool import Endpoint
+from routing.outbox import Outbox
 from routing.stats import Stats
 from routing.table import RouteTable
+from routing.upstreams import Upstreams
 
 
 @dataclass
@@ -323,7 +325,7 @@ def test_a_table_without_conditions_looks_at_nothing() -> None:
     assert table(rule()).wanted == frozenset()
 
 
-def test_from_the_document_to_the_lane(endpoint: Callable[[str], Endpoint]) -> None:
+def test_from_the_document_to_the_lane(outbox: Outbox) -> None:
     """The reader looks at the fields that the routes of the document ask for."""
     config = parse_config(
         """{"migration": "m", "listen": {"port": 0}, "gateway": {"port": 0},
@@ -333,7 +335,8 @@ def test_from_the_document_to_the_lane(endpoint: Callable[[str], Endpoint]) -> N
         "test",
     )
 
-    ready = Routing(config, Stats(), endpoint)
+    upstreams = Upstreams(SimpleNamespace(now=0.0), Mock(), outbox)
+    ready = Routing(config, Stats(), upstreams.prepare(config))
     good = b"GET /x?v HTTP/1.1\r\nHost: a.example.org\r\nx-tenant: a\r\n\r\n"
     for data, expected in ((good, 0), (good.replace(b": a\r", b": b\r"), None)):
         head = ready.reader.read(data)

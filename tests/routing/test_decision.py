@@ -66,20 +66,76 @@ def test_access(method: bytes, override: Access | None, access: Access) -> None:
     assert access_of(method, override) is access
 
 
-@given(st.sampled_from(Failure), st.booleans(), st.booleans(), st.booleans(), st.booleans())
+BOTH = st.booleans()
+
+
+@given(st.sampled_from(Failure), BOTH, BOTH, BOTH, BOTH, BOTH, BOTH)
 def test_what_may_have_been_seen_is_not_sent_again(
-    failure: Failure, repeatable: bool, fallback: bool, writes: bool, in_time: bool
+    failure: Failure,
+    repeatable: bool,
+    fallback: bool,
+    writes: bool,
+    in_time: bool,
+    another: bool,
+    budget: bool,
 ) -> None:
+    spent = 0
+
+    def spend() -> bool:
+        nonlocal spent
+        spent += budget
+        return budget
+
     move = next_move(
-        failure, repeatable=repeatable, fallback=fallback, writes=writes, in_time=in_time
+        failure,
+        repeatable=repeatable,
+        fallback=fallback,
+        writes=writes,
+        in_time=in_time,
+        another=another,
+        spend=spend,
     )
-    if not repeatable and failure is not Failure.UNREACHED:
+    if not repeatable and failure not in (Failure.UNREACHED, Failure.OVERFLOW):
         assert move is Move.GIVE_UP
+    if move is Move.ANOTHER:
+        assert another
+        assert spent == 1, "each repetition at the origin is paid for"
+    if move is Move.WAIT and failure is Failure.RESET:
+        assert spent == 1
+    if move in (Move.FALL_BACK, Move.GIVE_UP, Move.AGAIN):
+        assert not spent, "what is not repeated at the origin costs nothing"
+    if failure is Failure.OVERFLOW:
+        assert move in (Move.FALL_BACK, Move.GIVE_UP), "no more load on what is full"
     if move is Move.FALL_BACK:
         assert fallback
         assert repeatable or writes, "at complete a write never goes to the monolith"
     if move is Move.WAIT:
         assert in_time
+
+
+@pytest.mark.parametrize(
+    ("failure", "can", "move"),
+    [
+        pytest.param("UNREACHED", "another budget fallback writes in_time", "ANOTHER", id="write"),
+        pytest.param("UNREACHED", "another fallback writes in_time", "FALL_BACK", id="no-budget"),
+        pytest.param("UNREACHED", "another budget in_time", "ANOTHER", id="write-at-complete"),
+        pytest.param("UNREACHED", "in_time", "WAIT", id="wait-for-free"),
+        pytest.param("SLOW", "another budget repeatable fallback in_time", "ANOTHER", id="slow"),
+        pytest.param("SLOW", "another budget repeatable fallback", "FALL_BACK", id="too-late"),
+        pytest.param("SERVER_ERROR", "another budget in_time", "GIVE_UP", id="seen-write"),
+        pytest.param("SERVER_ERROR", "another repeatable fallback in_time", "FALL_BACK", id="read"),
+        pytest.param("RESET", "repeatable in_time", "GIVE_UP", id="reset-no-budget"),
+        pytest.param("RESET", "budget repeatable in_time", "WAIT", id="reset"),
+        pytest.param("OVERFLOW", "another budget repeatable in_time", "GIVE_UP", id="full"),
+        pytest.param("OVERFLOW", "writes fallback", "FALL_BACK", id="full-write"),
+    ],
+)
+def test_another_endpoint_comes_first_if_the_budget_allows(
+    failure: str, can: str, move: str
+) -> None:
+    conditions = ("repeatable", "fallback", "writes", "in_time", "another")
+    given = {each: each in can.split() for each in conditions}
+    assert next_move(Failure[failure], **given, spend=lambda: "budget" in can) is Move[move]
 
 
 @given(st.integers(0, 10_000))

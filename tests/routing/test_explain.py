@@ -57,9 +57,9 @@ def test_origin(
     first: str, stage: Stage, side: str, also: str | None, url: int, fallback: int | None
 ) -> None:
     told = explain(CONFIG, head(first, "X-User: alice"), at(stage), edge=True).document()
-    assert told["origin"] == {"side": side, "url": f"http://127.0.0.1:{url}"}
+    assert told["origin"] == {"side": side, "endpoints": (f"http://127.0.0.1:{url}",)}
     assert told["also"] == also
-    assert told["fallback"] == (fallback and f"http://127.0.0.1:{fallback}")
+    assert told["fallback"] == (fallback and (f"http://127.0.0.1:{fallback}",))
     assert told["context"] == {"kind": "user", "key": "alice"}
     assert not told["minted"]
 

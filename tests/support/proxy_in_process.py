@@ -1,0 +1,215 @@
+"""A proxy in the test's own event loop, and origins whose answers a test scripts.
+
+For what needs real sockets but no processes and no flag server: every request gets one stage.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from types import SimpleNamespace
+from typing import Any, Final
+
+import pytest
+
+import routing.proxy
+from routing.config import ProxyConfig
+from routing.evaluator import Evaluator
+from routing.proxy import Proxy
+from routing.stages import Stage
+
+PATIENCE: Final = 10.0
+Answer = Callable[["Peer", asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+def says(status: int) -> Answer:
+    """Answers with `status` and its own name."""
+
+    async def answer(peer: "Peer", _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        body = peer.name.encode()
+        writer.write(b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n%b" % (status, len(body), body))
+
+    return answer
+
+
+async def hangs(_: "Peer", reader: asyncio.StreamReader, __: asyncio.StreamWriter) -> None:
+    await reader.read()
+
+
+async def resets(_: "Peer", __: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.transport.abort()
+
+
+class Peer:
+    """An origin's endpoint. `seen`: first lines of requests; `checks`: of those for /health."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.answer: Answer = says(200)
+        self.health: Answer = says(200)
+        self.seen: list[str] = []
+        self.checks: list[str] = []
+        self.connections = 0
+        self.port = 0
+        self._server: asyncio.Server | None = None
+        self._writers: set[asyncio.StreamWriter] = set()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def open(self) -> int:
+        """Connections that are open now."""
+        return len(self._writers)
+
+    async def start(self) -> None:
+        """On the same port as before, if there was one."""
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    def stop(self) -> None:
+        """Listen no more, and cut all connections."""
+        if self._server is not None:
+            self._server.close()
+        for writer in self._writers:
+            writer.transport.abort()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.add(writer)
+        self.connections += 1
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            while not writer.is_closing():
+                head = (await reader.readuntil(b"\r\n\r\n")).decode()
+                if "\r\nContent-Length: " in head:
+                    await reader.readexactly(int(head.split("\r\nContent-Length: ")[1].split()[0]))
+                line = head.split("\r\n")[0]
+                if "/health" in line:
+                    self.checks.append(line)
+                    await self.health(self, reader, writer)
+                else:
+                    self.seen.append(line)
+                    await self.answer(self, reader, writer)
+                await writer.drain()
+        self._writers.discard(writer)
+        writer.close()
+
+
+class ProxyWorld:
+    """`old` is the monolith, `one` and `two` are a service's endpoints."""
+
+    def __init__(self) -> None:
+        self.old, self.one, self.two = Peer("old"), Peer("one"), Peer("two")
+        self.stage = Stage.LIVE
+        self.proxy: Proxy
+        self.port = 0
+
+    def config(self, *endpoints: Peer, **options: Any) -> ProxyConfig:
+        """With `options` of the service, and `timeouts`, `monolith` of the document."""
+        document = {
+            "migration": "test",
+            "listen": {"port": 0},
+            "gateway": {"port": 0},
+            "monolith": options.pop("monolith", self.old.url),
+            "timeouts": {"retry": 0.5, "response": 0.3, **options.pop("timeouts", {})},
+            "services": {"articles": {"endpoints": [each.url for each in endpoints], **options}},
+            "capabilities": {
+                "publishing": {
+                    "flag": "publishing",
+                    "routes": [{"path": "/articles/*", "service": "articles"}],
+                }
+            },
+            "expose_decision": True,
+        }
+        return ProxyConfig.model_validate(document)
+
+    def apply(self, *endpoints: Peer, **options: Any) -> None:
+        self.proxy.apply(self.config(*endpoints, **options))
+
+    async def ask(self, method: str = "GET", path: str = "/articles/1") -> tuple[int, str]:
+        """Status and body, over a connection of its own."""
+        async with asyncio.timeout(PATIENCE):
+            reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+            try:
+                size = "" if method == "GET" else "Content-Length: 2\r\n"
+                body = "" if method == "GET" else "ok"
+                request = f"{method} {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+                writer.write(f"{request}{size}\r\n{body}".encode())
+                head, _, answer = (await reader.read()).decode().partition("\r\n\r\n")
+                return int(head.split(" ")[1]), answer
+            finally:
+                writer.close()
+
+    async def asks(self, count: int, method: str = "GET") -> list[tuple[int, str]]:
+        """So many at once."""
+        return await asyncio.gather(*(self.ask(method) for _ in range(count)))
+
+    def endpoint(self, peer: Peer) -> dict[str, Any]:
+        """What the proxy says of it; {} if it does not know it."""
+        found = [
+            endpoint
+            for origin in self.proxy.upstreams.document()
+            for endpoint in origin["endpoints"]
+            if endpoint["address"] == peer.url
+        ]
+        return found[0] if found else {}
+
+    @property
+    def service(self) -> dict[str, Any]:
+        """What the proxy says of the service."""
+        return next(
+            each for each in self.proxy.upstreams.document() if each["service"] == "articles"
+        )
+
+    async def until(self, done: Callable[[], bool]) -> None:
+        async with asyncio.timeout(PATIENCE):
+            while not done():
+                await asyncio.sleep(0.005)
+
+
+def _evaluator(world: ProxyWorld) -> Evaluator:
+    """Every context gets the world's stage. Nothing is read from its cache: requests that name
+    nobody are somebody new each time."""
+
+    def variation_detail(*_: object) -> object:
+        reason = {"kind": "FALLTHROUGH"}
+        return SimpleNamespace(value=world.stage.value, variation_index=0, reason=reason)
+
+    client: Any = SimpleNamespace(variation_detail=variation_detail)
+    store: Any = SimpleNamespace(initialized=True, get=lambda *_: 1)
+    return Evaluator(client, store)
+
+
+@contextlib.asynccontextmanager
+async def _running(
+    configure: Callable[[ProxyWorld], ProxyConfig],
+) -> AsyncIterator[ProxyWorld]:
+    world, loop = ProxyWorld(), asyncio.get_running_loop()
+    peers = (world.old, world.one, world.two)
+    for peer in peers:
+        await peer.start()
+    world.proxy = Proxy(configure(world), _evaluator(world), loop)
+    server = await loop.create_server(world.proxy.edge, "127.0.0.1", 0)
+    world.port = server.sockets[0].getsockname()[1]
+    try:
+        yield world
+    finally:
+        server.close()
+        world.proxy.stop()
+        for peer in peers:
+            peer.stop()
+        await asyncio.sleep(0.01)
+
+
+def play(
+    scene: Callable[[ProxyWorld], Awaitable[None]],
+    configure: Callable[[ProxyWorld], ProxyConfig],
+    patch: pytest.MonkeyPatch,
+) -> None:
+    """Run `scene` against a proxy that looks at its clock more often than usual."""
+    patch.setattr(routing.proxy, "TICK_SECONDS", 0.01)
+
+    async def run() -> None:
+        async with _running(configure) as world, asyncio.timeout(60):
+            await scene(world)
+
+    asyncio.run(run())
