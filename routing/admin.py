@@ -81,8 +81,12 @@ def application(fleet: Fleet, config: Callable[[], ProxyConfig]) -> Starlette:
             )
             for member in fleet.members
         ]
-        text = exposition(fleet.cells(), workers)
+        text = exposition(fleet.cells(), workers, fleet.endpoints())
         return Response(text, media_type=CONTENT_TYPE_LATEST)
+
+    async def endpoints(_: Request) -> Response:
+        """The endpoints of every origin; `service` is null for the monolith."""
+        return JSONResponse({"at": time.time(), "origins": fleet.endpoints()})
 
     async def configuration(_: Request) -> Response:
         """The whole document in force, defaults filled in. It holds no secrets."""
@@ -95,6 +99,7 @@ def application(fleet: Fleet, config: Callable[[], ProxyConfig]) -> Starlette:
             Route("/routes", routes),
             Route("/stats", stats),
             Route("/metrics", metrics),
+            Route("/endpoints", endpoints),
             Route("/config", configuration),
         ]
     )

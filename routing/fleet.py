@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from routing import endpoint_stats
 from routing.config import Address, ProxyConfig
 from routing.errors import CannotStart
 from routing.stats import merge
@@ -59,6 +60,7 @@ class Fleet:
         self._config = config
         self._state = state
         self._retired: list[dict[str, Any]] = []
+        self._retired_endpoints: endpoint_stats.Document = []
         self._stopping = asyncio.Event()
         self._lives: list[asyncio.Task[None]] = []
         with contextlib.ExitStack() as opened:
@@ -92,6 +94,12 @@ class Fleet:
         """The counters of all workers since the start of the fleet, dead ones included."""
         living = (cell for member in self.members for cell in member.report.get("cells", ()))
         return merge((*self._retired, *living))
+
+    def endpoints(self) -> endpoint_stats.Document:
+        """What all workers say of the endpoints, with the counters of dead ones."""
+        living = (member.report.get("endpoints", ()) for member in self.members)
+        merged = endpoint_stats.merge((*living, self._retired_endpoints))
+        return endpoint_stats.configured(merged, self._config)
 
     async def _live(self, member: Member) -> None:
         pause = SOON
@@ -142,6 +150,8 @@ class Fleet:
         code = await reaping
         member.orders.close()
         self._retired = merge((*self._retired, *member.report.get("cells", ())))
+        ended = endpoint_stats.retired(member.report.get("endpoints", ()))
+        self._retired_endpoints = endpoint_stats.merge((self._retired_endpoints, ended))
         member.pid, member.orders, member.report = None, None, {}
         return code
 

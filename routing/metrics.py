@@ -18,6 +18,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
+from routing.endpoint_metrics import endpoint_families
 from routing.stats import BOUNDS_MS, STEPS_PER_DOUBLING
 
 FLAG_STATES = ("streaming", "cached", "none")
@@ -34,11 +35,16 @@ class WorkerState:
     """Open client connections."""
 
 
-def exposition(cells: Sequence[Mapping[str, Any]], workers: Sequence[WorkerState]) -> bytes:
-    """`cells`: JSON of merged counters, see `routing.stats`. Labels are empty where no route
-    matched."""
+def exposition(
+    cells: Sequence[Mapping[str, Any]],
+    workers: Sequence[WorkerState],
+    origins: Sequence[Mapping[str, Any]] = (),
+) -> bytes:
+    """`cells`: JSON of merged counters, see `routing.stats`; `origins`: see
+    `routing.endpoint_stats`. Labels are empty where no route matched."""
     registry = CollectorRegistry()
     registry.register(_Once((*_counters(cells), _durations(cells), *_workers(workers))))
+    registry.register(_Once(endpoint_families(origins)))
     return generate_latest(registry)
 
 

@@ -168,6 +168,7 @@ class Worker:
             "flags": self._flags_state(),
             "connections": len(self._proxy.clients),
             "cells": self._proxy.stats.document(),
+            "endpoints": self._proxy.upstreams.document(),
         }
         self._reports.write(json.dumps(report).encode() + b"\n")
 
