@@ -7,8 +7,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 _PREFIX: Final = "migrator_proxy"
 _ORIGIN_COUNTERS: Final = {
-    "retries": "Requests sent to the origin once more.",
+    "retries": "Requests sent to the origin once more, hedges included.",
     "retries_over_budget": "Repetitions that the retry budget did not allow.",
+    "hedges": "Second attempts while the first one had not been answered.",
 }
 _COUNTERS: Final = {
     "requests": "Requests sent there, repeated ones included.",

@@ -12,6 +12,7 @@ from typing import Protocol
 from routing.config import Timeouts
 from routing.decision import Evaluation
 from routing.group import Group
+from routing.hedge import Hedge
 from routing.lanes import Lane
 from routing.message import ResponseHead
 from routing.pool import Endpoint
@@ -70,6 +71,7 @@ class Exchange:
         "_counted",
         "_endpoint",
         "_head",
+        "_hedge",
         "_lane",
         "_loop",
         "_method",
@@ -104,6 +106,7 @@ class Exchange:
         self._counted = False
         self._started = 0.0
         self._trials: Trials | None = None
+        self._hedge: Hedge | None = None
         self.evaluation: Evaluation | None = None
         self.fell_back = False
 
@@ -132,7 +135,7 @@ class Exchange:
         cell = lane.cell
         cell.requests += 1
         cell.last_decided_at = time()
-        self._endpoint = lane.endpoint or lane.group.choose()
+        self._endpoint = lane.endpoint or self._choose(lane.group)
         self._dispatch()
 
     def send(self, data: bytes) -> None:
@@ -166,6 +169,7 @@ class Exchange:
         if self._connection is not None:
             self._connection.abort()
             self._connection = None
+        self._end_hedge()
         self._drop_pending()
 
     def late(self) -> None:
@@ -204,6 +208,13 @@ class Exchange:
         self._cancel = None
         self.on_failure(Failure.OVERFLOW)
 
+    # Called by the hedge.
+
+    def overtaken(self, hedge: Hedge, connection: UpstreamConnection | None) -> None:
+        self._hedge = None
+        self.cancel()
+        self._follow(hedge, connection)
+
     # Called by the upstream connection.
 
     @property
@@ -219,6 +230,8 @@ class Exchange:
 
     def on_answer(self, head: ResponseHead, body: bytes, *, complete: bool) -> None:
         if head.status >= 500 and head.status in SERVER_ERRORS:
+            if self._hedge is not None and self._hedge_takes_over(Failure.SERVER_ERROR, complete):
+                return
             move = self._move(Failure.SERVER_ERROR)
             if move is not Move.GIVE_UP:
                 self._let_go(complete=complete)
@@ -226,6 +239,8 @@ class Exchange:
                 return
         elif self._endpoint.failing:
             self._endpoint.failing = 0
+        if self._hedge is not None:
+            self._end_hedge()
         if self.fell_back:
             self._lane.cell.fallbacks += 1
         else:
@@ -274,6 +289,8 @@ class Exchange:
 
     def on_failure(self, failure: Failure) -> None:
         self._connection = None
+        if self._hedge is not None and self._hedge_takes_over(failure):
+            return
         move = self._move(failure)
         if move is Move.GIVE_UP:
             if not self.fell_back:
@@ -294,6 +311,42 @@ class Exchange:
         """Of the origin that is asked now."""
         lane = self._lane
         return lane.fallback if self.fell_back and lane.fallback is not None else lane.group
+
+    def _choose(self, group: Group) -> Endpoint:
+        """The endpoint for a new request; prepares its hedge."""
+        endpoint = group.choose()
+        if group.hedge_after is not None and self._repeatable and not self._websocket:
+            self._hedge = Hedge(self, group, endpoint, self._method, self._head)
+            self._hedge.arm(self._loop, group.hedge_after)
+        return endpoint
+
+    def _end_hedge(self) -> None:
+        if self._hedge is not None:
+            self._hedge.cancel()
+            self._hedge = None
+
+    def _hedge_takes_over(self, failure: Failure, complete: bool = False) -> bool:
+        """After `failure` of the own attempt go on with the hedge's, if that is under way."""
+        hedge, self._hedge = self._hedge, None
+        connection = None if hedge is None else hedge.surrender()
+        if hedge is None or connection is None:
+            return False
+        self._let_go(complete=complete)
+        self._trials_here().note(failure, self._endpoint)
+        self._follow(hedge, connection)
+        return True
+
+    def _follow(self, hedge: Hedge, connection: UpstreamConnection | None) -> None:
+        """The hedge's attempt is the own one now. None: its answer is complete already."""
+        self._endpoint = hedge.endpoint
+        self._connection = connection
+        if connection is not None:
+            connection.hand_to(self)
+            self._client.expect_progress(self._timeouts.response)
+            if self._client.writing_paused:
+                connection.pause_reading()
+        for head in hedge.interim:
+            self._client.interim(head)
 
     def _trials_here(self) -> Trials:
         """Of this request at the origin that is asked now."""
@@ -327,6 +380,7 @@ class Exchange:
             self._cancel = self._loop.call_later(trials.pause(), self._try_again).cancel
 
     def _fall_back(self) -> None:
+        self._end_hedge()
         self._count(failed=True)
         self.fell_back = True
         self._trials = None

@@ -22,7 +22,7 @@ logger = logging.getLogger("routing.group")
 class Account:
     """What of an origin outlives a change of its configuration."""
 
-    __slots__ = ("budget", "over_budget", "retries")
+    __slots__ = ("budget", "hedges", "over_budget", "retries")
 
     def __init__(self) -> None:
         self.budget: Budget | None = None
@@ -31,6 +31,8 @@ class Account:
         """Requests sent to the origin once more."""
         self.over_budget = 0
         """Repetitions that the budget did not allow."""
+        self.hedges = 0
+        """Those of the retries that were second attempts beside a first one."""
 
     def limit(self, rules: RetryBudget | None) -> None:
         """Have a budget by `rules`."""
@@ -58,6 +60,8 @@ class Group:
         self.endpoints = tuple(endpoints)
         self.account = account
         self.only = self.endpoints[0] if upstream.plain else None
+        self.hedge_after = None if upstream.hedge is None else upstream.hedge.after
+        """Seconds."""
         self._clock = clock
         self._draw = draw
         self._chosen_from: Sequence[Endpoint] = self.endpoints
@@ -134,6 +138,7 @@ class Group:
             "service": self.name,
             "retries": self.account.retries,
             "retries_over_budget": self.account.over_budget,
+            "hedges": self.account.hedges,
             "endpoints": [endpoint.document(wall) for endpoint in self.endpoints],
         }
 

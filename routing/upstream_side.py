@@ -89,6 +89,10 @@ class UpstreamConnection(BatchedProtocol):
         self._mode = _HEAD
         self.write(data)
 
+    def hand_to(self, listener: Listener) -> None:
+        """Let `listener` get what is still to come."""
+        self._listener = listener
+
     def pause_reading(self) -> None:
         self._paused = True
         if not self._transport.is_closing():

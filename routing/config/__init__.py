@@ -12,6 +12,7 @@ from routing.config.timeouts import Timeouts
 from routing.config.upstreams import (
     CircuitBreaker,
     HealthCheck,
+    Hedge,
     OutlierDetection,
     RetryBudget,
     Upstream,
@@ -26,6 +27,7 @@ __all__ = [
     "CookieSource",
     "HeaderSource",
     "HealthCheck",
+    "Hedge",
     "Limits",
     "OutlierDetection",
     "ProxyConfig",

@@ -74,6 +74,13 @@ class RetryBudget(Model):
     """On top of that, so that a few requests can be repeated, too."""
 
 
+class Hedge(Model):
+    """A second attempt at a read while the first one has not been answered."""
+
+    after: Annotated[float, Field(ge=0.001, le=3600)]
+    """Seconds. Best about the 95th percentile of the service's latency."""
+
+
 class Upstream(Model):
     """An origin: the monolith, or a service. A plain URL is one endpoint and no options."""
 
@@ -86,6 +93,7 @@ class Upstream(Model):
     """In which the share of an endpoint that comes back, or is new, grows to its full size."""
     circuit_breaker: CircuitBreaker | None = None
     retry_budget: RetryBudget = RetryBudget()
+    hedge: Hedge | None = None
 
     @property
     def plain(self) -> bool:
@@ -109,6 +117,12 @@ class Upstream(Model):
     @classmethod
     def _from_url(cls, value: Any) -> Any:
         return {"endpoints": (value,)} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _hedge_has_another(self) -> "Upstream":
+        if self.hedge is not None and len(self.endpoints) == 1:
+            raise ValueError("hedge needs a second endpoint, found one")
+        return self
 
     @model_serializer(mode="wrap")
     def _as_written(self, document: SerializerFunctionWrapHandler) -> Any:

@@ -37,6 +37,7 @@ def test_a_url_is_one_endpoint_and_no_options() -> None:
         pytest.param({"endpoints": [ONE, TWO]}, id="two"),
         pytest.param({"endpoints": [ONE], "health_check": {"path": "/readyz?a=b"}}, id="check"),
         pytest.param({"endpoints": [ONE], "circuit_breaker": {"max_connections": 8}}, id="limit"),
+        pytest.param({"endpoints": [ONE, TWO], "hedge": {"after": 0.2}}, id="hedge"),
     ],
 )
 def test_options(service: dict[str, Any]) -> None:
@@ -58,7 +59,7 @@ def test_defaults() -> None:
     assert (outlier.base_ejection_time, outlier.max_ejection_time) == (30, 300)
     budget = upstream.retry_budget
     assert (budget.budget_percent, budget.min_retries_per_second) == (20, 10)
-    assert (upstream.health_check, upstream.slow_start_window) == (None, 0)
+    assert (upstream.health_check, upstream.hedge, upstream.slow_start_window) == (None, None, 0)
 
 
 @pytest.mark.parametrize(
@@ -67,6 +68,7 @@ def test_defaults() -> None:
         pytest.param("ftp://a", r"articles\.endpoints\.0: .*pattern", id="not-http"),
         pytest.param({"endpoints": []}, r"articles\.endpoints: ", id="none"),
         pytest.param({"endpoints": [ONE, ONE]}, f"{ONE} is named twice", id="twice"),
+        pytest.param({"endpoints": [ONE], "hedge": {"after": 1}}, "second endpoint", id="hedge"),
         pytest.param(
             {"endpoints": [ONE], "health_check": {"path": "/a b"}},
             r"articles\.health_check\.path: ",

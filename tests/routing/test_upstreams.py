@@ -210,6 +210,80 @@ async def the_monolith_has_two(world: ProxyWorld) -> None:
     assert (await world.ask("POST", path))[0] == 503
 
 
+async def a_hedge_wins(world: ProxyWorld) -> None:
+    """Reads that hang are answered by the other endpoint; writes are not hedged."""
+    world.one.answer = hangs
+    assert names(await world.asks(10)) == {"two": 10}
+    assert world.service["hedges"] == len(world.one.seen) > 0
+    await world.until(lambda: world.endpoint(world.one)["active"] == 0)
+    assert not world.endpoint(world.one)["failures"], "slow is not failed"
+    hedges = world.service["hedges"]
+    assert {status for status, _ in await world.asks(10, "POST")} == {200, 504}
+    assert world.service["hedges"] == hedges
+
+
+async def a_long_answer_of_a_hedge(world: ProxyWorld) -> None:
+    """What comes after the head comes from the winner, too; for HTTP/1.0 without chunks."""
+
+    async def chunks(_: Peer, __: Any, writer: Any) -> None:
+        writer.write(b"HTTP/1.1 103 X\r\n\r\nHTTP/1.1 200 X\r\n")
+        writer.write(b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
+        await writer.drain()
+        await world.until(lambda: not world.endpoint(world.one)["active"])
+        writer.write(b"3\r\ndef\r\n0\r\n\r\n")
+
+    world.one.answer, world.two.answer = hangs, chunks
+    while not world.service["hedges"]:
+        assert await world.ask(version="1.0") == (200, "abcdef")
+    while world.service["hedges"] < 2:
+        status, rest = await world.ask()
+    assert status == 103, "interim responses of the winner are passed on"
+    assert rest.startswith("HTTP/1.1 200 ")
+    assert rest.endswith("\r\n\r\n3\r\nabc\r\n3\r\ndef\r\n0\r\n\r\n")
+
+
+async def a_hedge_takes_over(world: ProxyWorld) -> None:
+    """The first attempt fails while the second one is under way: that one is the answer."""
+    failed = asyncio.Event()
+
+    async def fails_late(_: Peer, __: Any, writer: Any) -> None:
+        seen = len(world.two.seen)
+        await world.until(lambda: len(world.two.seen) > seen)
+        writer.write(b"HTTP/1.1 500 X\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+        await world.until(lambda: world.endpoint(world.one)["failures"] == 1)
+        failed.set()
+
+    async def answers(peer: Peer, reader: Any, writer: Any) -> None:
+        if world.service["hedges"]:
+            await failed.wait()
+        await says(200)(peer, reader, writer)
+
+    world.one.answer, world.two.answer = fails_late, answers
+    while not world.service["hedges"]:
+        assert await world.ask() == (200, "two")
+    assert failed.is_set()
+    assert not world.old.seen
+
+
+async def a_hedge_fails(world: ProxyWorld) -> None:
+    """Then the first attempt is still there."""
+
+    async def answers_late(peer: Peer, reader: Any, writer: Any) -> None:
+        await world.until(lambda: world.endpoint(world.two)["failures"] == 1)
+        await says(200)(peer, reader, writer)
+
+    async def fails(peer: Peer, reader: Any, writer: Any) -> None:
+        await says(500 if world.service["hedges"] else 200)(peer, reader, writer)
+
+    world.one.answer, world.two.answer = answers_late, fails
+    while not world.service["hedges"]:
+        status, name = await world.ask()
+        assert status == 200
+    assert name == "one"
+    assert world.service["retries"] == 1
+
+
 @pytest.mark.parametrize(
     ("scene", "configure"),
     [
@@ -253,6 +327,15 @@ async def the_monolith_has_two(world: ProxyWorld) -> None:
                 world.old, monolith={"endpoints": [world.one.url, world.two.url]}
             ),
             id="monolith",
+        ),
+        pytest.param(a_hedge_wins, two(**GENEROUS, hedge={"after": 0.05}), id="hedge-wins"),
+        *(
+            pytest.param(
+                scene,
+                two(**GENEROUS, hedge={"after": 0.02}, timeouts={"response": 10}),
+                id=scene.__name__,
+            )
+            for scene in (a_long_answer_of_a_hedge, a_hedge_takes_over, a_hedge_fails)
         ),
     ],
 )

@@ -125,14 +125,16 @@ class ProxyWorld:
     def apply(self, *endpoints: Peer, **options: Any) -> None:
         self.proxy.apply(self.config(*endpoints, **options))
 
-    async def ask(self, method: str = "GET", path: str = "/articles/1") -> tuple[int, str]:
+    async def ask(
+        self, method: str = "GET", path: str = "/articles/1", version: str = "1.1"
+    ) -> tuple[int, str]:
         """Status and body, over a connection of its own."""
         async with asyncio.timeout(PATIENCE):
             reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
             try:
                 size = "" if method == "GET" else "Content-Length: 2\r\n"
                 body = "" if method == "GET" else "ok"
-                request = f"{method} {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+                request = f"{method} {path} HTTP/{version}\r\nHost: a\r\nConnection: close\r\n"
                 writer.write(f"{request}{size}\r\n{body}".encode())
                 head, _, answer = (await reader.read()).decode().partition("\r\n\r\n")
                 return int(head.split(" ")[1]), answer
