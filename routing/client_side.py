@@ -11,6 +11,7 @@ import struct
 from email.utils import formatdate
 from typing import TYPE_CHECKING
 
+from routing.baggage import unpack
 from routing.chunked import ChunkedBody
 from routing.context import set_cookie
 from routing.errors import BadMessage
@@ -235,18 +236,33 @@ class ClientConnection(BatchedProtocol):
         proxy = self._proxy
         routing = proxy.routing
         evaluator = proxy.evaluator
+        propagator = proxy.propagator
         if self._edge:
             identity, self._minted = routing.contexts.at_edge(head.fields)
         else:
+            if propagator.baggage:
+                unpack(head.fields)
             identity = routing.contexts.at_gateway(head.fields)
         known = evaluator.known(identity, routing.contexts.build)
+        told = None if self._edge else propagator.extract(head.fields, known)
         route = routing.table.match(head.method, head.path, head)
         if route is None:
             evaluation = None
             lane = routing.unrouted
         else:
-            evaluation = evaluator.evaluate(route.flag, known)
+            if told is None:
+                evaluation = evaluator.evaluate(route.flag, known)
+            else:
+                evaluation = propagator.settle(route, known, told)
             lane = routing.lane(route, head.method, evaluation.stage)
+        if told is not None:
+            propagated = told
+        elif known.fresh_until > proxy.now:
+            propagated = known.propagated
+        else:
+            propagated = propagator.refresh(known, proxy.now)
+        if propagator.baggage:
+            propagator.add_baggage(head, propagated)
         self._lane = lane
         self._head = head
         self._mode = _BUSY
@@ -259,9 +275,7 @@ class ClientConnection(BatchedProtocol):
             (
                 head.forward,
                 self._forwarded_lines(head),
-                b"X-Migrator-Context: ",
-                known.header,
-                b"\r\n",
+                propagated.lines,
                 lane.stage_line,
                 b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n" if head.websocket else b"\r\n",
             )

@@ -8,10 +8,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from routing.baggage import unpack
 from routing.config import ProxyConfig
 from routing.context import ContextReader, RequestContext
 from routing.decision import Decision, Evaluation, decide
+from routing.decisions import DECISIONS_HEADER, read, settle
 from routing.message import RequestReader
+from routing.signing import Keyrings
 from routing.stages import Access, Side, Stage, access_of
 from routing.table import Route, RouteTable
 
@@ -67,15 +70,23 @@ class Explanation:
         }
 
 
-def explain(config: ProxyConfig, head: bytes, evaluate: Evaluate, *, edge: bool) -> Explanation:
+def explain(
+    config: ProxyConfig,
+    head: bytes,
+    evaluate: Evaluate,
+    keyrings: Keyrings,
+    now: float,
+    *,
+    edge: bool,
+) -> Explanation:
     """What a proxy with `config` does with the request that begins with `head`.
 
-    `edge`: it comes in where users do, otherwise at the gateway. Raises InvalidConfig, and
-    BadMessage where the proxy would refuse the head.
+    `now`: seconds since 1970. `edge`: it comes in where users do, otherwise at the gateway. Raises
+    InvalidConfig, and BadMessage where the proxy would refuse the head.
     """
     table = RouteTable(config.capabilities)
     contexts = ContextReader(config.context)
-    wanted = {*contexts.wanted, *table.wanted}
+    wanted = {*contexts.wanted, *table.wanted, *config.decisions.wanted}
     request = RequestReader(wanted, config.limits).read(head)
     if request is None:
         raise ValueError("the head is not complete")
@@ -83,10 +94,19 @@ def explain(config: ProxyConfig, head: bytes, evaluate: Evaluate, *, edge: bool)
     if edge:
         identity, minted = contexts.at_edge(request.fields)
     else:
+        if config.decisions.baggage:
+            unpack(request.fields)
         identity = contexts.at_gateway(request.fields)
     context = contexts.build(identity)
+    token = None if edge else request.fields.get(DECISIONS_HEADER)
+    told: Mapping[str, Evaluation] = {}
+    if token is not None and keyrings.decisions is not None:
+        carried = read(token, keyrings.decisions, context.header)
+        told = carried.evaluations if carried is not None and carried.honoured(now) else {}
     route = table.match(request.method, request.path, request)
     evaluation = None if route is None else evaluate(route.flag, context)
+    if route is not None and evaluation is not None and route.capability in told:
+        evaluation = settle(evaluation, told[route.capability])
     access = None if route is None else access_of(request.method, route.access)
     stage = Stage.OFF if evaluation is None else evaluation.stage
     decision = decide(route, access or Access.READ, stage)

@@ -57,7 +57,7 @@ class Routing:
     ) -> None:
         self.table = RouteTable(config.capabilities)
         self.contexts = ContextReader(config.context)
-        wanted = {*self.contexts.wanted, *self.table.wanted}
+        wanted = {*self.contexts.wanted, *self.table.wanted, *config.decisions.wanted}
         self.reader = RequestReader(wanted, config.limits)
         self.limits = config.limits
         self.max_body = sys.maxsize if config.limits.body is None else config.limits.body

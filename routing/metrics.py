@@ -22,6 +22,9 @@ from routing.stats import BOUNDS_MS, STEPS_PER_DOUBLING
 
 FLAG_STATES = ("streaming", "cached", "none")
 _LABELS = ("capability", "stage", "origin")
+_SUBJECTS = {
+    "carried_decisions": "Requests at the gateway that carried decisions of the edge.",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,11 +37,16 @@ class WorkerState:
     """Open client connections."""
 
 
-def exposition(cells: Sequence[Mapping[str, Any]], workers: Sequence[WorkerState]) -> bytes:
+def exposition(
+    cells: Sequence[Mapping[str, Any]],
+    outcomes: Mapping[str, Mapping[str, int]],
+    workers: Sequence[WorkerState],
+) -> bytes:
     """`cells`: JSON of merged counters, see `routing.stats`. Labels are empty where no route
-    matched."""
+    matched. `outcomes`: merged too, see `routing.outcomes`."""
     registry = CollectorRegistry()
-    registry.register(_Once((*_counters(cells), _durations(cells), *_workers(workers))))
+    metrics = (*_counters(cells), _durations(cells), *_outcomes(outcomes), *_workers(workers))
+    registry.register(_Once(metrics))
     return generate_latest(registry)
 
 
@@ -82,6 +90,16 @@ def _durations(cells: Sequence[Mapping[str, Any]]) -> Metric:
         buckets.append(("+Inf", below[-1]))
         family.add_metric(_labels(cell), buckets, sum_value=latency["sum_us"] / 1e6)
     return family
+
+
+def _outcomes(outcomes: Mapping[str, Mapping[str, int]]) -> Iterator[Metric]:
+    for subject, counts in outcomes.items():
+        family = CounterMetricFamily(
+            f"migrator_proxy_{subject}", _SUBJECTS[subject], labels=["outcome"]
+        )
+        for outcome, count in counts.items():
+            family.add_metric([outcome], count)
+        yield family
 
 
 def _workers(workers: Sequence[WorkerState]) -> Iterator[Metric]:

@@ -8,7 +8,10 @@ from routing.config import ProxyConfig
 from routing.evaluator import Evaluator
 from routing.lanes import Routing
 from routing.outbox import Outbox
+from routing.outcomes import Outcomes
 from routing.pool import Endpoint
+from routing.propagation import Propagator
+from routing.signing import Keyrings
 from routing.stats import Stats
 
 TICK_SECONDS = 0.25
@@ -18,12 +21,17 @@ class Proxy:
     """`now` is the monotonic time of the last tick: exact enough for time-outs, and free."""
 
     def __init__(
-        self, config: ProxyConfig, evaluator: Evaluator, loop: asyncio.AbstractEventLoop
+        self,
+        config: ProxyConfig,
+        keyrings: Keyrings,
+        evaluator: Evaluator,
+        loop: asyncio.AbstractEventLoop,
     ) -> None:
         self.loop = loop
         self.evaluator = evaluator
         self.outbox = Outbox(loop)
         self.stats = Stats()
+        self.outcomes = Outcomes()
         self.clients: set[ClientConnection] = set()
         self.connections: dict[bytes, int] = {}
         """Open connections by address, while the configuration limits them."""
@@ -31,9 +39,10 @@ class Proxy:
         self.draining = False
         self._endpoints: dict[str, Endpoint] = {}
         self.routing = self._route(config)
+        self.propagator = Propagator(config, keyrings, evaluator, self.outcomes)
         self._timer = loop.call_later(TICK_SECONDS, self._tick)
 
-    def apply(self, config: ProxyConfig) -> None:
+    def apply(self, config: ProxyConfig, keyrings: Keyrings) -> None:
         """Route by `config` from now on; requests in flight end as they began."""
         self._endpoints, before = {}, self._endpoints
         try:
@@ -43,6 +52,7 @@ class Proxy:
             raise
         for endpoint in before.values():
             endpoint.close()
+        self.propagator = Propagator(config, keyrings, self.evaluator, self.outcomes)
         self.evaluator.clear()
 
     def edge(self) -> ClientConnection:

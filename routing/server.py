@@ -21,6 +21,7 @@ from routing.admin import application
 from routing.config import ProxyConfig, parse_config
 from routing.errors import CannotStart, InvalidConfig
 from routing.fleet import Fleet
+from routing.key_files import load_keyrings, make_decision_key
 from routing.table import RouteTable
 
 LOOK_EVERY: Final = 1.0
@@ -58,6 +59,8 @@ class _Parent:
         self._settings = settings
         self._config, self._changed_at = _load(settings.config)
         _check_environment(os.environ)
+        make_decision_key(settings.state)
+        load_keyrings(self._config, settings.state)
         _check_sdk_key(os.environ)
         self._stop = asyncio.Event()
         self._reload = asyncio.Event()
@@ -106,6 +109,7 @@ class _Parent:
                     continue
                 config, self._changed_at = _load(self._settings.config)
                 _same_listeners(self._config, config, self._settings.config)
+                load_keyrings(config, self._settings.state)
             except InvalidConfig as error:
                 self._changed_at = _modified(self._settings.config)
                 logger.error("config.refused %s", error)

@@ -29,6 +29,7 @@ from routing.errors import InvalidConfig
 from routing.evaluator import Evaluator
 from routing.event_sender import EventSender
 from routing.flag_cache import FILE, RememberingStore
+from routing.key_files import load_keyrings
 from routing.proxy import Proxy
 
 MAX_LINE: Final = 16 * 1024 * 1024
@@ -94,7 +95,9 @@ class Worker:
         self._events = EventSender(environment["LAUNCHDARKLY_EVENTS_URI"], key)
         self._evaluator = Evaluator(self._client, store)
         self._config = ProxyConfig.model_validate(start["config"])
-        self._proxy = Proxy(self._config, self._evaluator, self._loop)
+        self._state = Path(start["state"])
+        keyrings = load_keyrings(self._config, self._state)
+        self._proxy = Proxy(self._config, keyrings, self._evaluator, self._loop)
 
     async def run(self) -> None:
         """Serve until told to stop, then drain."""
@@ -147,7 +150,7 @@ class Worker:
                 break
             try:
                 self._config = ProxyConfig.model_validate(order["config"])
-                self._proxy.apply(self._config)
+                self._proxy.apply(self._config, load_keyrings(self._config, self._state))
             except InvalidConfig as exc:
                 logger.error("config.refused %s", exc)
         else:
@@ -168,6 +171,7 @@ class Worker:
             "flags": self._flags_state(),
             "connections": len(self._proxy.clients),
             "cells": self._proxy.stats.document(),
+            "outcomes": self._proxy.outcomes.document(),
         }
         self._reports.write(json.dumps(report).encode() + b"\n")
 

@@ -5,6 +5,7 @@ change nothing.
 """
 
 import os
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -120,12 +121,15 @@ def show_explanation(
 
     Example: migrator proxy explain /articles/7 -X PUT -H "X-User: alice"
     """
+    from routing.key_files import load_keyrings
     from routing.known_flags import known_flags
 
     loaded, folder, key = _proxy(config, proxy_state, state)
+    head = _head(method, target, header or [])
     with known_flags(folder, key) as evaluate:
+        keyrings = load_keyrings(loaded, folder)
         try:
-            told = explain(loaded, _head(method, target, header or []), evaluate, edge=not gateway)
+            told = explain(loaded, head, evaluate, keyrings, time.time(), edge=not gateway)
         except BadMessage as error:
             raise InvalidInput(
                 f"{method} {target}: the proxy refuses this request with {error.status}: {error}",

@@ -5,6 +5,7 @@ Read by the parent from a JSON file, sent to the workers as it is. Pure: reads n
 
 from routing.config.base import address_of
 from routing.config.context import ContextRules, CookieSource, HeaderSource, Source
+from routing.config.decisions import Decisions
 from routing.config.document import Address, ProxyConfig, parse_config
 from routing.config.limits import Limits
 from routing.config.routes import Capability, Condition, RouteRule
@@ -16,6 +17,7 @@ __all__ = [
     "Condition",
     "ContextRules",
     "CookieSource",
+    "Decisions",
     "HeaderSource",
     "Limits",
     "ProxyConfig",

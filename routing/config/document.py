@@ -6,6 +6,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from routing.config.base import Model, OriginUrl
 from routing.config.context import ContextRules
+from routing.config.decisions import Decisions
 from routing.config.limits import Limits
 from routing.config.routes import Capability
 from routing.config.timeouts import Timeouts
@@ -31,6 +32,7 @@ class ProxyConfig(Model):
     services: dict[str, OriginUrl] = {}
     capabilities: dict[str, Capability] = {}
     expose_decision: bool = False
+    decisions: Decisions = Decisions()
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()
 

@@ -10,11 +10,13 @@ import httpx
 import pytest
 
 from routing.config import ProxyConfig
-from routing.context import RequestContext
+from routing.context import ContextReader, RequestContext
 from routing.decision import Evaluation
+from routing.decisions import Decisions, write
 from routing.errors import BadMessage, CannotStart
 from routing.explain import explain
 from routing.known_flags import known_flags
+from routing.signing import Keyring, Keyrings
 from routing.stages import Stage
 
 CONFIG = ProxyConfig.model_validate(
@@ -33,6 +35,8 @@ CONFIG = ProxyConfig.model_validate(
         },
     }
 )
+
+NONE = Keyrings(decisions=None)
 
 
 def head(first: str, *fields: str) -> bytes:
@@ -56,7 +60,7 @@ def at(stage: Stage) -> Callable[[str, RequestContext], Evaluation]:
 def test_origin(
     first: str, stage: Stage, side: str, also: str | None, url: int, fallback: int | None
 ) -> None:
-    told = explain(CONFIG, head(first, "X-User: alice"), at(stage), edge=True).document()
+    told = explain(CONFIG, head(first, "X-User: alice"), at(stage), NONE, 0.0, edge=True).document()
     assert told["origin"] == {"side": side, "url": f"http://127.0.0.1:{url}"}
     assert told["also"] == also
     assert told["fallback"] == (fallback and f"http://127.0.0.1:{fallback}")
@@ -65,7 +69,9 @@ def test_origin(
 
 
 def test_flag_and_route() -> None:
-    told = explain(CONFIG, head("PUT /articles/1?x=y HTTP/1.1"), at(Stage.LIVE), edge=True)
+    told = explain(
+        CONFIG, head("PUT /articles/1?x=y HTTP/1.1"), at(Stage.LIVE), NONE, 0.0, edge=True
+    )
     document = told.document()
     assert document["flag"] == {
         "key": "publishing-flag",
@@ -80,14 +86,43 @@ def test_flag_and_route() -> None:
 
 
 def test_a_service_is_one_nobody() -> None:
-    told = explain(CONFIG, head("GET /other HTTP/1.1"), at(Stage.LIVE), edge=False)
+    told = explain(CONFIG, head("GET /other HTTP/1.1"), at(Stage.LIVE), NONE, 0.0, edge=False)
     assert told.context == {"kind": "user", "key": "gateway", "anonymous": True}
     assert not told.minted
 
 
+@pytest.mark.parametrize(
+    ("own", "now", "edge", "stage", "reason"),
+    [
+        pytest.param("FALLTHROUGH", 101.0, False, Stage.LIVE, "CARRIED", id="carried"),
+        pytest.param("FALLTHROUGH", 200.0, False, Stage.OFF, "FALLTHROUGH", id="late"),
+        pytest.param("OFF", 101.0, False, Stage.OFF, "OFF", id="killed"),
+        pytest.param("FALLTHROUGH", 101.0, True, Stage.OFF, "FALLTHROUGH", id="from-outside"),
+    ],
+)
+def test_carried_decisions(own: str, now: float, edge: bool, stage: Stage, reason: str) -> None:
+    ring = Keyring("decisions", [b"k" * 32])
+    contexts = ContextReader(CONFIG.context)
+    header = contexts.build(contexts.at_gateway({b"x-user": b"alice"})).header
+    live = {"publishing": Evaluation(Stage.LIVE, "CARRIED", 7, 3)}
+    token = write(Decisions(100, live), ring, header)
+    assert token is not None
+    fields = (f"X-Migrator-Context: {header.decode()}", f"X-Migrator-Decisions: {token.decode()}")
+    told = explain(
+        CONFIG,
+        head("GET /articles/1 HTTP/1.1", *fields),
+        lambda *_: Evaluation(Stage.OFF, own, 8),
+        Keyrings(ring),
+        now,
+        edge=edge,
+    ).evaluation
+    assert told is not None
+    assert (told.stage, told.reason) == (stage, reason)
+
+
 def test_what_the_proxy_refuses() -> None:
     with pytest.raises(BadMessage, match="CONNECT"):
-        explain(CONFIG, head("CONNECT a:1 HTTP/1.1"), at(Stage.LIVE), edge=True)
+        explain(CONFIG, head("CONNECT a:1 HTTP/1.1"), at(Stage.LIVE), NONE, 0.0, edge=True)
 
 
 Begin = Callable[[], AbstractAsyncContextManager[Any]]
@@ -115,7 +150,9 @@ def test_a_running_proxy_agrees(begin: Begin, wait_until: Until) -> None:
                 sides = set()
                 for number in range(40):
                     user = f"X-User: user-{number}"
-                    told = explain(config, head("GET /articles/1 HTTP/1.1", user), flags, edge=True)
+                    told = explain(
+                        config, head("GET /articles/1 HTTP/1.1", user), flags, NONE, 0.0, edge=True
+                    )
                     answer = await http.get(
                         f"{world.edge}/articles/1", headers={"X-User": f"user-{number}"}
                     )

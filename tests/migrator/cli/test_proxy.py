@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 from migrator.cli import app
 from migrator.errors import InvalidInput
 from routing.flag_cache import FILE, RememberingStore
+from routing.key_files import make_decision_key
 
 KEY = "sdk-0123456789abcdef"
 CONFIG: dict[str, Any] = {
@@ -53,6 +54,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     Path("routes.json").write_text(json.dumps(CONFIG))
     store = RememberingStore(tmp_path / FILE, KEY, writes=True, on_change=lambda: None)
     store.init({FEATURES: {"publishing": FLAG}, SEGMENTS: {}})
+    make_decision_key(tmp_path)
 
     def command(*words: str) -> Result:
         done = CliRunner().invoke(app, ["proxy", *words])

@@ -1,0 +1,108 @@
+"""Context and decisions on their way: what a request brings along, and what its origin gets.
+
+Called on the event loop for each request. "Inject" and "extract" in the sense of OpenTelemetry's
+propagators. What is injected is prepared for each context and signed again every few seconds; what
+is extracted is verified once for the same bytes.
+"""
+
+from collections.abc import Mapping
+from math import inf
+from time import time
+
+from routing import baggage
+from routing.config import ProxyConfig
+from routing.decision import Evaluation
+from routing.decisions import DECISIONS_HEADER, Decisions, Propagated, read, write
+from routing.evaluator import Evaluator, Known
+from routing.message import RequestHead
+from routing.outcomes import Outcomes
+from routing.signing import Keyrings
+from routing.table import Route
+
+SIGN_EVERY = 5.0
+"""Seconds."""
+CAPACITY = 2048
+"""Tokens that are kept with what they say."""
+
+
+class Propagator:
+    """By one configuration."""
+
+    def __init__(
+        self, config: ProxyConfig, keyrings: Keyrings, evaluator: Evaluator, outcomes: Outcomes
+    ) -> None:
+        self.baggage = config.decisions.baggage
+        self._keyring = keyrings.decisions
+        self._flags = {name: each.flag for name, each in config.capabilities.items()}
+        self._evaluator = evaluator
+        self._outcomes = outcomes
+        self._read: dict[bytes, tuple[Decisions, Propagated]] = {}
+
+    def extract(self, fields: Mapping[bytes, bytes], known: Known) -> Propagated | None:
+        """At the gateway: the decisions that a request carries; None unless they are ours, of
+        this context and not late."""
+        token = fields.get(DECISIONS_HEADER)
+        if token is None or self._keyring is None:
+            return None
+        key = b"%b %b" % (known.header, token)
+        found = self._read.get(key)
+        if found is None:
+            decisions = read(token, self._keyring, known.header)
+            if decisions is None:
+                self._outcomes.count("carried_decisions", "forged")
+                return None
+            if len(self._read) >= CAPACITY:
+                self._read.clear()
+            propagated = self._propagated(known.header, token, decisions.evaluations)
+            found = self._read[key] = decisions, propagated
+        decisions, propagated = found
+        if not decisions.honoured(time()):
+            self._outcomes.count("carried_decisions", "late")
+            return None
+        return propagated
+
+    def settle(self, route: Route, known: Known, told: Propagated) -> Evaluation:
+        """The evaluation for a request with decisions that were made elsewhere."""
+        evaluation = told.evaluations.get(route.capability)
+        if evaluation is None:
+            self._outcomes.count("carried_decisions", "unknown")
+            return self._evaluator.evaluate(route.flag, known)
+        settled = self._evaluator.settle(route.flag, known, evaluation)
+        outcome = "honoured" if settled is evaluation else "flag_off"
+        self._outcomes.count("carried_decisions", outcome)
+        return settled
+
+    def add_baggage(self, head: RequestHead, propagated: Propagated) -> None:
+        """Give the origin the field with what others put in it and, where it fits, with ours."""
+        before = head.fields.get(baggage.FIELD)
+        if before is not None:
+            head.forward = baggage.without_field(head.forward)
+        value = baggage.replace(before or b"", propagated.members)
+        if value:
+            head.forward += b"baggage: %b\r\n" % value
+
+    def refresh(self, known: Known, now: float) -> Propagated:
+        """Prepare what goes along with requests of this context. `now` is monotonic."""
+        if self._keyring is None:
+            known.fresh_until = inf
+            token = None
+        else:
+            known.fresh_until = now + SIGN_EVERY
+            token = write(Decisions(time(), self._own(known)), self._keyring, known.header)
+        known.propagated = self._propagated(known.header, token, {})
+        return known.propagated
+
+    def _own(self, known: Known) -> dict[str, Evaluation]:
+        """Of all capabilities whose flags are known here; the next hop decides about the others."""
+        own = {name: self._evaluator.peek(flag, known) for name, flag in self._flags.items()}
+        return {name: each for name, each in own.items() if each.version is not None}
+
+    def _propagated(
+        self, context: bytes, token: bytes | None, evaluations: Mapping[str, Evaluation]
+    ) -> Propagated:
+        lines = b"X-Migrator-Context: %b\r\n" % context
+        if token is None:
+            return Propagated(lines, b"", evaluations)
+        lines += b"X-Migrator-Decisions: %b\r\n" % token
+        members = baggage.members(context, token) if self.baggage else b""
+        return Propagated(lines, members, evaluations)
