@@ -237,11 +237,16 @@ class ClientConnection(BatchedProtocol):
         routing = proxy.routing
         evaluator = proxy.evaluator
         propagator = proxy.propagator
+        preparation = routing.contexts.preparation
         if self._edge:
+            if preparation is not None:
+                preparation.at_edge(head.fields, head.query, self._peer)
             identity, self._minted = routing.contexts.at_edge(head.fields)
         else:
             if propagator.baggage:
                 unpack(head.fields)
+            if preparation is not None:
+                preparation.at_gateway(head.fields)
             identity = routing.contexts.at_gateway(head.fields)
         known = evaluator.known(identity, routing.contexts.build)
         told = None if self._edge else propagator.extract(head.fields, known)

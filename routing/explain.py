@@ -14,9 +14,9 @@ from routing.context import ContextReader, RequestContext
 from routing.decision import Decision, Evaluation, decide
 from routing.decisions import DECISIONS_HEADER, read, settle
 from routing.message import RequestReader
-from routing.signing import Keyrings
 from routing.stages import Access, Side, Stage, access_of
 from routing.table import Route, RouteTable
+from routing.trust import Trust
 
 Evaluate = Callable[[str, RequestContext], Evaluation]
 """What the SDK says of a flag for a context."""
@@ -74,34 +74,40 @@ def explain(
     config: ProxyConfig,
     head: bytes,
     evaluate: Evaluate,
-    keyrings: Keyrings,
+    trust: Trust,
     now: float,
     *,
+    client: str,
     edge: bool,
 ) -> Explanation:
     """What a proxy with `config` does with the request that begins with `head`.
 
-    `now`: seconds since 1970. `edge`: it comes in where users do, otherwise at the gateway. Raises
-    InvalidConfig, and BadMessage where the proxy would refuse the head.
+    `now`: seconds since 1970. `client`: its address. `edge`: it comes in where users do, otherwise
+    at the gateway. Raises InvalidConfig, and BadMessage where the proxy would refuse the head.
     """
     table = RouteTable(config.capabilities)
-    contexts = ContextReader(config.context)
+    contexts = ContextReader(config.context, trust.tokens)
     wanted = {*contexts.wanted, *table.wanted, *config.decisions.wanted}
     request = RequestReader(wanted, config.limits).read(head)
     if request is None:
         raise ValueError("the head is not complete")
     minted = b""
+    preparation = contexts.preparation
     if edge:
+        if preparation is not None:
+            preparation.at_edge(request.fields, request.query, client.encode())
         identity, minted = contexts.at_edge(request.fields)
     else:
         if config.decisions.baggage:
             unpack(request.fields)
+        if preparation is not None:
+            preparation.at_gateway(request.fields)
         identity = contexts.at_gateway(request.fields)
     context = contexts.build(identity)
     token = None if edge else request.fields.get(DECISIONS_HEADER)
     told: Mapping[str, Evaluation] = {}
-    if token is not None and keyrings.decisions is not None:
-        carried = read(token, keyrings.decisions, context.header)
+    if token is not None and trust.keyrings.decisions is not None:
+        carried = read(token, trust.keyrings.decisions, context.header)
         told = carried.evaluations if carried is not None and carried.honoured(now) else {}
     route = table.match(request.method, request.path, request)
     evaluation = None if route is None else evaluate(route.flag, context)

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 from math import inf
+from typing import TYPE_CHECKING
 
 from routing.config import ProxyConfig
 from routing.context import ContextReader
@@ -12,6 +13,9 @@ from routing.pool import Endpoint
 from routing.stages import Access, Side, Stage, access_of
 from routing.stats import Cell, Stats
 from routing.table import Route, RouteTable
+
+if TYPE_CHECKING:
+    from routing.tokens import TokenVerifier
 
 
 class Lane:
@@ -53,10 +57,14 @@ class Routing:
     """One configuration, ready to route. Raises InvalidConfig."""
 
     def __init__(
-        self, config: ProxyConfig, stats: Stats, endpoint: Callable[[str], Endpoint]
+        self,
+        config: ProxyConfig,
+        stats: Stats,
+        endpoint: Callable[[str], Endpoint],
+        tokens: "TokenVerifier | None" = None,
     ) -> None:
         self.table = RouteTable(config.capabilities)
-        self.contexts = ContextReader(config.context)
+        self.contexts = ContextReader(config.context, tokens)
         wanted = {*self.contexts.wanted, *self.table.wanted, *config.decisions.wanted}
         self.reader = RequestReader(wanted, config.limits)
         self.limits = config.limits

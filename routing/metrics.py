@@ -24,6 +24,7 @@ FLAG_STATES = ("streaming", "cached", "none")
 _LABELS = ("capability", "stage", "origin")
 _SUBJECTS = {
     "carried_decisions": "Requests at the gateway that carried decisions of the edge.",
+    "tokens": "Requests with a JSON Web Token, by whether it counts.",
 }
 
 

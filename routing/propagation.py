@@ -16,13 +16,14 @@ from routing.decisions import DECISIONS_HEADER, Decisions, Propagated, read, wri
 from routing.evaluator import Evaluator, Known
 from routing.message import RequestHead
 from routing.outcomes import Outcomes
+from routing.recent import Recent
 from routing.signing import Keyrings
 from routing.table import Route
 
 SIGN_EVERY = 5.0
 """Seconds."""
-CAPACITY = 2048
-"""Tokens that are kept with what they say."""
+CAPACITY = 1024
+"""Tokens that are kept with what they say, twice at most."""
 
 
 class Propagator:
@@ -36,7 +37,7 @@ class Propagator:
         self._flags = {name: each.flag for name, each in config.capabilities.items()}
         self._evaluator = evaluator
         self._outcomes = outcomes
-        self._read: dict[bytes, tuple[Decisions, Propagated]] = {}
+        self._read: Recent[bytes, tuple[Decisions, Propagated]] = Recent(CAPACITY)
 
     def extract(self, fields: Mapping[bytes, bytes], known: Known) -> Propagated | None:
         """At the gateway: the decisions that a request carries; None unless they are ours, of
@@ -51,10 +52,9 @@ class Propagator:
             if decisions is None:
                 self._outcomes.count("carried_decisions", "forged")
                 return None
-            if len(self._read) >= CAPACITY:
-                self._read.clear()
             propagated = self._propagated(known.header, token, decisions.evaluations)
-            found = self._read[key] = decisions, propagated
+            found = decisions, propagated
+            self._read.put(key, found)
         decisions, propagated = found
         if not decisions.honoured(time()):
             self._outcomes.count("carried_decisions", "late")

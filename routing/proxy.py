@@ -11,8 +11,8 @@ from routing.outbox import Outbox
 from routing.outcomes import Outcomes
 from routing.pool import Endpoint
 from routing.propagation import Propagator
-from routing.signing import Keyrings
 from routing.stats import Stats
+from routing.trust import Trust
 
 TICK_SECONDS = 0.25
 
@@ -23,36 +23,37 @@ class Proxy:
     def __init__(
         self,
         config: ProxyConfig,
-        keyrings: Keyrings,
+        trust: Trust,
         evaluator: Evaluator,
+        outcomes: Outcomes,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         self.loop = loop
         self.evaluator = evaluator
         self.outbox = Outbox(loop)
         self.stats = Stats()
-        self.outcomes = Outcomes()
+        self.outcomes = outcomes
         self.clients: set[ClientConnection] = set()
         self.connections: dict[bytes, int] = {}
         """Open connections by address, while the configuration limits them."""
         self.now = monotonic()
         self.draining = False
         self._endpoints: dict[str, Endpoint] = {}
-        self.routing = self._route(config)
-        self.propagator = Propagator(config, keyrings, evaluator, self.outcomes)
+        self.routing = self._route(config, trust)
+        self.propagator = Propagator(config, trust.keyrings, evaluator, outcomes)
         self._timer = loop.call_later(TICK_SECONDS, self._tick)
 
-    def apply(self, config: ProxyConfig, keyrings: Keyrings) -> None:
+    def apply(self, config: ProxyConfig, trust: Trust) -> None:
         """Route by `config` from now on; requests in flight end as they began."""
         self._endpoints, before = {}, self._endpoints
         try:
-            self.routing = self._route(config)
+            self.routing = self._route(config, trust)
         except BaseException:
             self._endpoints = before
             raise
         for endpoint in before.values():
             endpoint.close()
-        self.propagator = Propagator(config, keyrings, self.evaluator, self.outcomes)
+        self.propagator = Propagator(config, trust.keyrings, self.evaluator, self.outcomes)
         self.evaluator.clear()
 
     def edge(self) -> ClientConnection:
@@ -77,13 +78,13 @@ class Proxy:
         for endpoint in self._endpoints.values():
             endpoint.close()
 
-    def _route(self, config: ProxyConfig) -> Routing:
+    def _route(self, config: ProxyConfig, trust: Trust) -> Routing:
         def endpoint(url: str) -> Endpoint:
             if url not in self._endpoints:
                 self._endpoints[url] = Endpoint(url, self, config.timeouts, self.loop, self.outbox)
             return self._endpoints[url]
 
-        return Routing(config, self.stats, endpoint)
+        return Routing(config, self.stats, endpoint, trust.tokens)
 
     def _tick(self) -> None:
         self.now = now = monotonic()

@@ -21,6 +21,7 @@ from routing.admin import application
 from routing.config import ProxyConfig, parse_config
 from routing.errors import CannotStart, InvalidConfig
 from routing.fleet import Fleet
+from routing.jwks import check_key_file
 from routing.key_files import load_keyrings, make_decision_key
 from routing.table import RouteTable
 
@@ -61,6 +62,7 @@ class _Parent:
         _check_environment(os.environ)
         make_decision_key(settings.state)
         load_keyrings(self._config, settings.state)
+        check_key_file(self._config.context.jwt)
         _check_sdk_key(os.environ)
         self._stop = asyncio.Event()
         self._reload = asyncio.Event()
@@ -110,6 +112,7 @@ class _Parent:
                 config, self._changed_at = _load(self._settings.config)
                 _same_listeners(self._config, config, self._settings.config)
                 load_keyrings(config, self._settings.state)
+                check_key_file(config.context.jwt)
             except InvalidConfig as error:
                 self._changed_at = _modified(self._settings.config)
                 logger.error("config.refused %s", error)

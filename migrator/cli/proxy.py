@@ -102,6 +102,7 @@ def show_explanation(
         list[str] | None,
         typer.Option("--header", "-H", help='A field, such as "Cookie: session=…"; repeatable.'),
     ] = None,
+    client: Annotated[str, typer.Option(help="The client's address.")] = "127.0.0.1",
     gateway: Annotated[
         bool, typer.Option("--gateway", help="As a service's call, not a user's.")
     ] = False,
@@ -121,15 +122,23 @@ def show_explanation(
 
     Example: migrator proxy explain /articles/7 -X PUT -H "X-User: alice"
     """
+    from routing.jwks import known_verifier
     from routing.key_files import load_keyrings
     from routing.known_flags import known_flags
+    from routing.outcomes import Outcomes
+    from routing.trust import Trust
 
     loaded, folder, key = _proxy(config, proxy_state, state)
     head = _head(method, target, header or [])
     with known_flags(folder, key) as evaluate:
-        keyrings = load_keyrings(loaded, folder)
+        trust = Trust(
+            load_keyrings(loaded, folder),
+            known_verifier(loaded.context, folder, Outcomes(), on_unknown_key=lambda: None),
+        )
         try:
-            told = explain(loaded, head, evaluate, keyrings, time.time(), edge=not gateway)
+            told = explain(
+                loaded, head, evaluate, trust, time.time(), client=client, edge=not gateway
+            )
         except BadMessage as error:
             raise InvalidInput(
                 f"{method} {target}: the proxy refuses this request with {error.status}: {error}",

@@ -4,23 +4,36 @@ Read by the parent from a JSON file, sent to the workers as it is. Pure: reads n
 """
 
 from routing.config.base import address_of
-from routing.config.context import ContextRules, CookieSource, HeaderSource, Source
+from routing.config.context import ContextRules
 from routing.config.decisions import Decisions
 from routing.config.document import Address, ProxyConfig, parse_config
 from routing.config.limits import Limits
 from routing.config.routes import Capability, Condition, RouteRule
+from routing.config.sources import (
+    ClaimSource,
+    ClientSource,
+    CookieSource,
+    HeaderSource,
+    QuerySource,
+    Source,
+)
 from routing.config.timeouts import Timeouts
+from routing.config.tokens import JwtRules
 
 __all__ = [
     "Address",
     "Capability",
+    "ClaimSource",
+    "ClientSource",
     "Condition",
     "ContextRules",
     "CookieSource",
     "Decisions",
     "HeaderSource",
+    "JwtRules",
     "Limits",
     "ProxyConfig",
+    "QuerySource",
     "RouteRule",
     "Source",
     "Timeouts",

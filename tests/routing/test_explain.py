@@ -14,10 +14,11 @@ from routing.context import ContextReader, RequestContext
 from routing.decision import Evaluation
 from routing.decisions import Decisions, write
 from routing.errors import BadMessage, CannotStart
-from routing.explain import explain
+from routing.explain import Evaluate, Explanation, explain
 from routing.known_flags import known_flags
 from routing.signing import Keyring, Keyrings
 from routing.stages import Stage
+from routing.trust import Trust
 
 CONFIG = ProxyConfig.model_validate(
     {
@@ -36,7 +37,7 @@ CONFIG = ProxyConfig.model_validate(
     }
 )
 
-NONE = Keyrings(decisions=None)
+NONE = Trust(Keyrings(decisions=None), None)
 
 
 def head(first: str, *fields: str) -> bytes:
@@ -45,6 +46,10 @@ def head(first: str, *fields: str) -> bytes:
 
 def at(stage: Stage) -> Callable[[str, RequestContext], Evaluation]:
     return lambda flag, _: Evaluation(stage, f"{flag} SAID SO", 7)
+
+
+def told(request: bytes, evaluate: Evaluate, *, edge: bool = True) -> Explanation:
+    return explain(CONFIG, request, evaluate, NONE, 0.0, client="127.0.0.1", edge=edge)
 
 
 @pytest.mark.parametrize(
@@ -60,19 +65,16 @@ def at(stage: Stage) -> Callable[[str, RequestContext], Evaluation]:
 def test_origin(
     first: str, stage: Stage, side: str, also: str | None, url: int, fallback: int | None
 ) -> None:
-    told = explain(CONFIG, head(first, "X-User: alice"), at(stage), NONE, 0.0, edge=True).document()
-    assert told["origin"] == {"side": side, "url": f"http://127.0.0.1:{url}"}
-    assert told["also"] == also
-    assert told["fallback"] == (fallback and f"http://127.0.0.1:{fallback}")
-    assert told["context"] == {"kind": "user", "key": "alice"}
-    assert not told["minted"]
+    document = told(head(first, "X-User: alice"), at(stage)).document()
+    assert document["origin"] == {"side": side, "url": f"http://127.0.0.1:{url}"}
+    assert document["also"] == also
+    assert document["fallback"] == (fallback and f"http://127.0.0.1:{fallback}")
+    assert document["context"] == {"kind": "user", "key": "alice"}
+    assert not document["minted"]
 
 
 def test_flag_and_route() -> None:
-    told = explain(
-        CONFIG, head("PUT /articles/1?x=y HTTP/1.1"), at(Stage.LIVE), NONE, 0.0, edge=True
-    )
-    document = told.document()
+    document = told(head("PUT /articles/1?x=y HTTP/1.1"), at(Stage.LIVE)).document()
     assert document["flag"] == {
         "key": "publishing-flag",
         "version": 7,
@@ -86,9 +88,9 @@ def test_flag_and_route() -> None:
 
 
 def test_a_service_is_one_nobody() -> None:
-    told = explain(CONFIG, head("GET /other HTTP/1.1"), at(Stage.LIVE), NONE, 0.0, edge=False)
-    assert told.context == {"kind": "user", "key": "gateway", "anonymous": True}
-    assert not told.minted
+    explanation = told(head("GET /other HTTP/1.1"), at(Stage.LIVE), edge=False)
+    assert explanation.context == {"kind": "user", "key": "gateway", "anonymous": True}
+    assert not explanation.minted
 
 
 @pytest.mark.parametrize(
@@ -108,21 +110,22 @@ def test_carried_decisions(own: str, now: float, edge: bool, stage: Stage, reaso
     token = write(Decisions(100, live), ring, header)
     assert token is not None
     fields = (f"X-Migrator-Context: {header.decode()}", f"X-Migrator-Decisions: {token.decode()}")
-    told = explain(
+    evaluation = explain(
         CONFIG,
         head("GET /articles/1 HTTP/1.1", *fields),
         lambda *_: Evaluation(Stage.OFF, own, 8),
-        Keyrings(ring),
+        Trust(Keyrings(ring), None),
         now,
+        client="127.0.0.1",
         edge=edge,
     ).evaluation
-    assert told is not None
-    assert (told.stage, told.reason) == (stage, reason)
+    assert evaluation is not None
+    assert (evaluation.stage, evaluation.reason) == (stage, reason)
 
 
 def test_what_the_proxy_refuses() -> None:
     with pytest.raises(BadMessage, match="CONNECT"):
-        explain(CONFIG, head("CONNECT a:1 HTTP/1.1"), at(Stage.LIVE), NONE, 0.0, edge=True)
+        told(head("CONNECT a:1 HTTP/1.1"), at(Stage.LIVE))
 
 
 Begin = Callable[[], AbstractAsyncContextManager[Any]]
@@ -150,9 +153,8 @@ def test_a_running_proxy_agrees(begin: Begin, wait_until: Until) -> None:
                 sides = set()
                 for number in range(40):
                     user = f"X-User: user-{number}"
-                    told = explain(
-                        config, head("GET /articles/1 HTTP/1.1", user), flags, NONE, 0.0, edge=True
-                    )
+                    request = head("GET /articles/1 HTTP/1.1", user)
+                    told = explain(config, request, flags, NONE, 0.0, client="", edge=True)
                     answer = await http.get(
                         f"{world.edge}/articles/1", headers={"X-User": f"user-{number}"}
                     )
