@@ -249,7 +249,10 @@ class ClientConnection(BatchedProtocol):
                 preparation.at_gateway(head.fields)
             identity = routing.contexts.at_gateway(head.fields)
         known = evaluator.known(identity, routing.contexts.build)
-        told = None if self._edge else propagator.extract(head.fields, known)
+        if not self._edge:
+            told = propagator.extract(head.fields, known)
+        else:
+            told = propagator.overridden(head, known) if propagator.overrides else None
         route = routing.table.match(head.method, head.path, head)
         if route is None:
             evaluation = None

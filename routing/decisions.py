@@ -39,7 +39,9 @@ class Propagated:
     members: bytes
     """Our part of `baggage`; empty: none."""
     evaluations: Mapping[str, Evaluation]
-    """By capability, those that were not made here."""
+    """By capability, those that count beside our own."""
+    carried: bool
+    """They came along with the request."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,8 @@ from routing.context import ContextReader, RequestContext
 from routing.decision import Decision, Evaluation, decide
 from routing.decisions import DECISIONS_HEADER, read, settle
 from routing.message import RequestReader
+from routing.overrides import find_token, read_override
+from routing.signing import Keyrings
 from routing.stages import Access, Side, Stage, access_of
 from routing.table import Route, RouteTable
 from routing.trust import Trust
@@ -104,11 +106,7 @@ def explain(
             preparation.at_gateway(request.fields)
         identity = contexts.at_gateway(request.fields)
     context = contexts.build(identity)
-    token = None if edge else request.fields.get(DECISIONS_HEADER)
-    told: Mapping[str, Evaluation] = {}
-    if token is not None and trust.keyrings.decisions is not None:
-        carried = read(token, trust.keyrings.decisions, context.header)
-        told = carried.evaluations if carried is not None and carried.honoured(now) else {}
+    told = _told(request.fields, context, trust.keyrings, now, edge=edge)
     route = table.match(request.method, request.path, request)
     evaluation = None if route is None else evaluate(route.flag, context)
     if route is not None and evaluation is not None and route.capability in told:
@@ -129,3 +127,24 @@ def explain(
         origin=config.services[route.service] if route is not None and new else config.monolith,
         fallback=config.monolith if new else None,
     )
+
+
+def _told(
+    fields: Mapping[bytes, bytes],
+    context: RequestContext,
+    keyrings: Keyrings,
+    now: float,
+    *,
+    edge: bool,
+) -> Mapping[str, Evaluation]:
+    """By capability, evaluations that the request brings along: an override, carried decisions."""
+    token = find_token(fields) if edge else fields.get(DECISIONS_HEADER)
+    if token is not None and edge and keyrings.overrides is not None:
+        override = read_override(token, keyrings.overrides)
+        if override is not None and now < override.until:
+            return override.evaluations
+    if token is not None and not edge and keyrings.decisions is not None:
+        carried = read(token, keyrings.decisions, context.header)
+        if carried is not None and carried.honoured(now):
+            return carried.evaluations
+    return {}

@@ -10,7 +10,7 @@ import secrets
 import tempfile
 from pathlib import Path
 
-from routing.config import ProxyConfig
+from routing.config import Overrides, ProxyConfig
 from routing.errors import CannotStart, InvalidConfig
 from routing.signing import Keyring, Keyrings
 
@@ -27,7 +27,15 @@ def load_keyrings(config: ProxyConfig, state: Path) -> Keyrings:
     if config.decisions.carry:
         path = config.decisions.key_file or state / FILE
         decisions = Keyring("decisions", read_keys(path, "decisions.key_file"))
-    return Keyrings(decisions)
+    overrides = None
+    if config.overrides is not None:
+        overrides = override_keyring(config.overrides)
+    return Keyrings(decisions, overrides)
+
+
+def override_keyring(overrides: Overrides) -> Keyring:
+    """What testers' overrides are signed with. Raises InvalidConfig."""
+    return Keyring("overrides", read_keys(overrides.key_file, "overrides.key_file"))
 
 
 def read_keys(path: Path, place: str) -> tuple[bytes, ...]:

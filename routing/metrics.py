@@ -25,6 +25,7 @@ _LABELS = ("capability", "stage", "origin")
 _SUBJECTS = {
     "carried_decisions": "Requests at the gateway that carried decisions of the edge.",
     "tokens": "Requests with a JSON Web Token, by whether it counts.",
+    "overrides": "Requests with a tester's override.",
 }
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 OUTCOMES: Mapping[str, tuple[str, ...]] = {
     "carried_decisions": ("honoured", "flag_off", "unknown", "late", "forged"),
     "tokens": ("valid", "invalid"),
+    "overrides": ("valid", "late", "forged"),
 }
 """By subject; a figure is there from the start, at 0, so that a rate can be had of it."""
 

@@ -57,3 +57,4 @@ class Keyrings:
     """None: the feature is off."""
 
     decisions: Keyring | None
+    overrides: Keyring | None

@@ -8,6 +8,7 @@ from routing.config.context import ContextRules
 from routing.config.decisions import Decisions
 from routing.config.document import Address, ProxyConfig, parse_config
 from routing.config.limits import Limits
+from routing.config.overrides import Overrides
 from routing.config.routes import Capability, Condition, RouteRule
 from routing.config.sources import (
     ClaimSource,
@@ -32,6 +33,7 @@ __all__ = [
     "HeaderSource",
     "JwtRules",
     "Limits",
+    "Overrides",
     "ProxyConfig",
     "QuerySource",
     "RouteRule",

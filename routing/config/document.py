@@ -8,6 +8,7 @@ from routing.config.base import Model, OriginUrl
 from routing.config.context import ContextRules
 from routing.config.decisions import Decisions
 from routing.config.limits import Limits
+from routing.config.overrides import Overrides
 from routing.config.routes import Capability
 from routing.config.timeouts import Timeouts
 from routing.errors import InvalidConfig
@@ -33,6 +34,8 @@ class ProxyConfig(Model):
     capabilities: dict[str, Capability] = {}
     expose_decision: bool = False
     decisions: Decisions = Decisions()
+    overrides: Overrides | None = None
+    """None: no request can ask for a stage."""
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()
 

@@ -11,10 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from routing.context import parse_header
 from routing.decision import Evaluation
 from routing.decisions import CARRIED, MAX_AGE, MAX_SKEW, OVERRIDE, Decisions, read, settle, write
 from routing.signing import Keyring
 from routing.stages import Stage
+from token_issuer import AUDIENCE, ISSUER, jwk, key_set, token
 
 RING = Keyring("decisions", [b"k" * 32])
 NAMES = st.text("abcdefghijklmnopqrstuvwxyz-", min_size=1, max_size=20)
@@ -87,19 +89,31 @@ def passed_on(head: bytes, *names: str) -> dict[str, str]:
 
 
 def test_one_action_sees_one_version(begin: Begin, free_port: int, wait_until: Until) -> None:
-    """Edge, a service, gateway, another service: a flag moves in the middle, then is killed."""
+    """Edge, a service, gateway, another service: a flag moves in the middle, then is killed. The
+    edge knows the user by a token."""
 
     async def run() -> None:
         async with begin() as world, httpx.AsyncClient(trust_env=False, timeout=20) as http:
-            world.start_proxy(free_port, decisions={"baggage": True})
+            keys = world.folder / "keys.json"
+            keys.write_bytes(key_set(jwk("RS256", "a")))
+            rules = {
+                "key": [{"claim": "sub"}, {"header": "x-user"}],
+                "jwt": {"jwks": str(keys), "issuer": ISSUER, "audience": [AUDIENCE]},
+            }
+            world.start_proxy(free_port, context=rules, decisions={"baggage": True})
             await world.ready(http)
             await world.stage(http, "live")
-            theirs = {"x-user": "alice", "baggage": "a=1,migrator-context=eve, b=2;p"}
+            theirs = {
+                "authorization": f"Bearer {token(exp=4_000_000_000).decode()}",
+                "baggage": "a=1,migrator-context=eve, b=2;p",
+            }
             first = decided(await http.get(f"{world.edge}/articles/1", headers=theirs))
             (head,) = world.new.seen
             explicit = passed_on(head, "x-migrator-context", "x-migrator-decisions")
             implicit = passed_on(head, "baggage")
             assert implicit["baggage"].startswith("a=1, b=2;p,migrator-context=ey")
+            context = parse_header(explicit["x-migrator-context"].encode())
+            assert context == {"kind": "user", "key": "alice"}
 
             await world.stage(http, "off")
             url = f"{world.gateway}/articles/2"

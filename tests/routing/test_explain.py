@@ -37,7 +37,7 @@ CONFIG = ProxyConfig.model_validate(
     }
 )
 
-NONE = Trust(Keyrings(decisions=None), None)
+NONE = Trust(Keyrings(decisions=None, overrides=None), None)
 
 
 def head(first: str, *fields: str) -> bytes:
@@ -114,7 +114,7 @@ def test_carried_decisions(own: str, now: float, edge: bool, stage: Stage, reaso
         CONFIG,
         head("GET /articles/1 HTTP/1.1", *fields),
         lambda *_: Evaluation(Stage.OFF, own, 8),
-        Trust(Keyrings(ring), None),
+        Trust(Keyrings(ring, None), None),
         now,
         client="127.0.0.1",
         edge=edge,

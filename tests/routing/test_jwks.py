@@ -2,13 +2,10 @@
 
 import asyncio
 import contextlib
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from routing import jwks
@@ -168,22 +165,3 @@ def test_a_wrong_file_in_the_state_folder(tmp_path: Path, kept: bytes) -> None:
     verifier = known_verifier(rules(place), tmp_path, Outcomes(), lambda: None)
     assert verifier is not None
     assert not verifier.has_keys
-
-
-Begin = Callable[[], AbstractAsyncContextManager[Any]]
-
-
-def test_a_proxy_knows_users_by_their_tokens(begin: Begin, free_port: int) -> None:
-    async def run() -> None:
-        async with begin() as world, httpx.AsyncClient(trust_env=False, timeout=20) as http:
-            keys = world.folder / "keys.json"
-            keys.write_bytes(key_set(jwk("RS256", "a")))
-            world.start_proxy(free_port, context=json.loads(rules(str(keys)).model_dump_json()))
-            await world.ready(http)
-            url = f"{world.edge}/other"
-            user = await http.get(url, headers={"Authorization": f"Bearer {OLD.decode()}"})
-            assert "set-cookie" not in user.headers
-            forged = await http.get(url, headers={"Authorization": f"Bearer {NEW.decode()}"})
-            assert "migrator_id=" in forged.headers["set-cookie"]
-
-    asyncio.run(run())

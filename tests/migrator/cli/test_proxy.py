@@ -115,6 +115,31 @@ def test_explain(explained: Run) -> None:
     assert document["origin"]["side"] == "new"
 
 
+def test_override(explained: Run, run: Run) -> None:
+    place = ("--for", "1h", "--who", "tester", "--config", "routes.json")
+    with pytest.raises(InvalidInput, match="takes no overrides"):
+        run("override", "publishing=shadow", *place)
+    Path("tests.key").write_text("k" * 32)
+    Path("routes.json").write_text(json.dumps({**CONFIG, "overrides": {"key_file": "tests.key"}}))
+    header, cookie = run("override", "publishing=shadow", *place).output.splitlines()
+    assert json.loads(run("override", "publishing=off", *place, "--json").output).keys() == {
+        "header", "cookie",
+    }  # fmt: skip
+    for field in (header, f"Cookie: a=b; {cookie}"):
+        told = explained("/articles/7", "-H", "Cookie: uid=alice", "-H", field).output
+        assert "shadow, because OVERRIDE" in told
+    altered = f"{header[:-1]}{'A' if header[-1] != 'A' else 'B'}"
+    told = explained("/articles/7", "-H", "Cookie: uid=alice", "-H", altered).output
+    assert "live, because TARGET_MATCH" in told
+    for words, message in (
+        (("other=live", *place), "expected a capability: publishing"),
+        (("publishing=on", *place), "expected a stage: off, "),
+        (("publishing=live", "--for", "soon", *place[2:]), "expected a duration"),
+    ):
+        with pytest.raises(InvalidInput, match=message):
+            run("override", *words)
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
