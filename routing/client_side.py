@@ -52,6 +52,7 @@ class ClientConnection(BatchedProtocol):
         "_counted",
         "_edge",
         "_exchange",
+        "_exposed",
         "_forwarded",
         "_head",
         "_host",
@@ -82,6 +83,7 @@ class ClientConnection(BatchedProtocol):
         self._forwarded = b""
         self._lane = proxy.routing.unrouted
         self._minted = b""
+        self._exposed = False
         self._counted = False
         self._closes = False
         self._adorned = False
@@ -242,17 +244,16 @@ class ClientConnection(BatchedProtocol):
             if preparation is not None:
                 preparation.at_edge(head.fields, head.query, self._peer)
             identity, self._minted = routing.contexts.at_edge(head.fields)
+            known = evaluator.known(identity, routing.contexts.build)
+            told = propagator.overridden(head, known) if propagator.overrides else None
         else:
             if propagator.baggage:
                 unpack(head.fields)
             if preparation is not None:
                 preparation.at_gateway(head.fields)
             identity = routing.contexts.at_gateway(head.fields)
-        known = evaluator.known(identity, routing.contexts.build)
-        if not self._edge:
+            known = evaluator.known(identity, routing.contexts.build)
             told = propagator.extract(head.fields, known)
-        else:
-            told = propagator.overridden(head, known) if propagator.overrides else None
         route = routing.table.match(head.method, head.path, head)
         if route is None:
             evaluation = None
@@ -276,7 +277,11 @@ class ClientConnection(BatchedProtocol):
         self._mode = _BUSY
         self.end = proxy.now + routing.total
         self._closes = not head.keep_alive
-        self._adorned = routing.expose or bool(self._minted) or not head.minor
+        expose = routing.expose
+        self._exposed = expose is not None and expose.to(
+            self._peer, overridden=told is not None and not told.carried
+        )
+        self._adorned = self._exposed or bool(self._minted) or not head.minor
         self.wants_payload = head.minor == 0
         self.request_complete = head.body == 0
         out = b"".join(
@@ -437,7 +442,7 @@ class ClientConnection(BatchedProtocol):
         lines = b""
         if self._minted:
             lines = set_cookie(self._minted)
-        if self._proxy.routing.expose:
+        if self._exposed:
             exchange = self._exchange
             lines += self._lane.decision_line(exchange.evaluation, fell_back=exchange.fell_back)
         return lines

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from routing.config import ProxyConfig
 from routing.context import ContextReader
 from routing.decision import Decision, Evaluation, decide
+from routing.exposure import Exposure
 from routing.message import RequestReader
 from routing.pool import Endpoint
 from routing.stages import Access, Side, Stage, access_of
@@ -69,7 +70,7 @@ class Routing:
         self.reader = RequestReader(wanted, config.limits)
         self.limits = config.limits
         self.max_body = sys.maxsize if config.limits.body is None else config.limits.body
-        self.expose = config.expose_decision
+        self.expose = Exposure(config.expose_decision) if config.expose_decision else None
         self.timeouts = config.timeouts
         self.total = inf if config.timeouts.total is None else config.timeouts.total
         monolith = endpoint(config.monolith)

@@ -7,6 +7,7 @@ from routing.config.base import address_of
 from routing.config.context import ContextRules
 from routing.config.decisions import Decisions
 from routing.config.document import Address, ProxyConfig, parse_config
+from routing.config.exposure import Exposed
 from routing.config.limits import Limits
 from routing.config.overrides import Overrides
 from routing.config.routes import Capability, Condition, RouteRule
@@ -30,6 +31,7 @@ __all__ = [
     "ContextRules",
     "CookieSource",
     "Decisions",
+    "Exposed",
     "HeaderSource",
     "JwtRules",
     "Limits",

@@ -7,6 +7,7 @@ from pydantic import Field, ValidationError, model_validator
 from routing.config.base import Model, OriginUrl
 from routing.config.context import ContextRules
 from routing.config.decisions import Decisions
+from routing.config.exposure import Exposed
 from routing.config.limits import Limits
 from routing.config.overrides import Overrides
 from routing.config.routes import Capability
@@ -32,7 +33,8 @@ class ProxyConfig(Model):
     monolith: OriginUrl
     services: dict[str, OriginUrl] = {}
     capabilities: dict[str, Capability] = {}
-    expose_decision: bool = False
+    expose_decision: bool | Exposed = False
+    """Show `X-Migrator-Decision` on answers: to nobody, to everybody, or to some."""
     decisions: Decisions = Decisions()
     overrides: Overrides | None = None
     """None: no request can ask for a stage."""

@@ -52,6 +52,9 @@ def test_defaults() -> None:
             {"context": {"jwt": {"jwks": "f", "issuer": "i"}}}, "jwt.audience: ", id="for-anybody"
         ),
         pytest.param({"decisions": {"carry": False, "baggage": True}}, "needs carry", id="empty"),
+        pytest.param(
+            {"expose_decision": {"networks": ["10.0.0.1/8"]}}, "has host bits set", id="no-network"
+        ),
         pytest.param({"timeouts": {"total": 0}}, "timeouts.total: ", id="no-time"),
     ],
 )

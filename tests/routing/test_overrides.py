@@ -1,6 +1,8 @@
 """Testers' overrides."""
 
 import asyncio
+import json
+import signal
 import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
@@ -93,7 +95,9 @@ def test_a_tester_is_ahead_of_everybody(begin: Begin, free_port: int, wait_until
         async with begin() as world, httpx.AsyncClient(trust_env=False, timeout=20) as http:
             key = world.folder / "overrides.key"
             key.write_text("k" * 32)
-            world.start_proxy(free_port, overrides={"key_file": str(key)})
+            settings = {"overrides": {"key_file": str(key)}}
+            everybody = {"networks": ["127.0.0.1/32"]}
+            world.start_proxy(free_port, **settings, expose_decision=everybody)
             await world.ready(http)
             await world.stage(http, "dualwrite")
             url = f"{world.edge}/articles/1"
@@ -121,6 +125,15 @@ def test_a_tester_is_ahead_of_everybody(begin: Begin, free_port: int, wait_until
             for nobody in (cookie(time.time() - 1), {"cookie": tester["cookie"][:-1]}, {}):
                 assert (await http.get(url, headers=nobody)).text == "old 0"
 
+            limited = world.config(**settings, expose_decision={"overrides": True})
+            (world.folder / "routes.json").write_text(json.dumps(limited))
+            world.process.send_signal(signal.SIGHUP)
+
+            async def hidden() -> bool:
+                answers = [await http.get(url) for _ in range(8)]
+                return not any("x-migrator-decision" in each.headers for each in answers)
+
+            await wait_until(hidden)
             await world.turn_off(http)
 
             async def killed() -> bool:
