@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from routing.config import Overrides, ProxyConfig
-from routing.errors import CannotStart, InvalidConfig
+from routing.errors import InvalidConfig
 from routing.signing import Keyring, Keyrings
 
 FILE = "decisions.key"
@@ -19,6 +19,13 @@ FILE = "decisions.key"
 LEAST = 32
 """Characters of a key."""
 MOST_KEYS = 8
+
+
+def prepare_keyrings(config: ProxyConfig, state: Path) -> None:
+    """Make what is to be made, and see that all keys can be read. Raises InvalidConfig."""
+    if config.decisions.carry and config.decisions.key_file is None:
+        make_decision_key(state)
+    load_keyrings(config, state)
 
 
 def load_keyrings(config: ProxyConfig, state: Path) -> Keyrings:
@@ -54,7 +61,7 @@ def read_keys(path: Path, place: str) -> tuple[bytes, ...]:
 
 
 def make_decision_key(state: Path) -> None:
-    """Put a fresh key in the state folder unless there is one. Raises CannotStart."""
+    """Put a fresh key in the state folder unless there is one. Raises InvalidConfig."""
     path = state / FILE
     if path.exists():
         return
@@ -67,4 +74,7 @@ def make_decision_key(state: Path) -> None:
             with contextlib.suppress(FileExistsError):
                 os.link(file.name, path)
     except OSError as error:
-        raise CannotStart(f"{path} cannot be written: {error.strerror}") from None
+        raise InvalidConfig(
+            f"{path} cannot be written: {error.strerror}",
+            hint="name a file with a key in decisions.key_file",
+        ) from None

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from routing.config import ProxyConfig
 from routing.errors import InvalidConfig
-from routing.key_files import FILE, load_keyrings, make_decision_key, read_keys
+from routing.key_files import FILE, load_keyrings, prepare_keyrings, read_keys
 from routing.signing import MAX_TOKEN, Keyring
 
 KEY, NEXT = b"k" * 32, b"n" * 32
@@ -86,11 +86,11 @@ def config(**decisions: object) -> ProxyConfig:
 
 
 def test_a_proxy_has_a_key_of_its_own(tmp_path: Path) -> None:
-    make_decision_key(tmp_path)
+    prepare_keyrings(config(), tmp_path)
     path = tmp_path / FILE
     first = path.read_bytes()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    make_decision_key(tmp_path)
+    prepare_keyrings(config(), tmp_path)
     assert path.read_bytes() == first
     assert [each.name for each in tmp_path.iterdir()] == [FILE]
     ours, shared = load_keyrings(config(), tmp_path), load_keyrings(config(key_file=path), tmp_path)
@@ -98,6 +98,16 @@ def test_a_proxy_has_a_key_of_its_own(tmp_path: Path) -> None:
     assert shared.decisions is not None
     assert shared.decisions.open(ours.decisions.sign(b"x")) == b"x"
     assert load_keyrings(config(carry=False), tmp_path).decisions is None
+
+
+def test_no_key_is_made_in_vain(tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    shared.write_bytes(KEY)
+    for silent in (config(carry=False), config(key_file=shared)):
+        prepare_keyrings(silent, tmp_path / "state")
+    assert not (tmp_path / "state").exists()
+    with pytest.raises(InvalidConfig, match="cannot be written"):
+        prepare_keyrings(config(), shared / "no-folder")
 
 
 @pytest.mark.parametrize(
