@@ -81,7 +81,7 @@ def application(fleet: Fleet, config: Callable[[], ProxyConfig]) -> Starlette:
             )
             for member in fleet.members
         ]
-        text = exposition(fleet.cells(), workers, fleet.endpoints())
+        text = exposition(fleet.cells(), fleet.outcomes(), workers, fleet.endpoints())
         return Response(text, media_type=CONTENT_TYPE_LATEST)
 
     async def endpoints(_: Request) -> Response:

@@ -11,6 +11,7 @@ import struct
 from email.utils import formatdate
 from typing import TYPE_CHECKING
 
+from routing.baggage import unpack
 from routing.chunked import ChunkedBody
 from routing.context import set_cookie
 from routing.errors import BadMessage
@@ -51,6 +52,7 @@ class ClientConnection(BatchedProtocol):
         "_counted",
         "_edge",
         "_exchange",
+        "_exposed",
         "_forwarded",
         "_head",
         "_host",
@@ -81,6 +83,7 @@ class ClientConnection(BatchedProtocol):
         self._forwarded = b""
         self._lane = proxy.routing.unrouted
         self._minted = b""
+        self._exposed = False
         self._counted = False
         self._closes = False
         self._adorned = False
@@ -235,33 +238,57 @@ class ClientConnection(BatchedProtocol):
         proxy = self._proxy
         routing = proxy.routing
         evaluator = proxy.evaluator
+        propagator = proxy.propagator
+        preparation = routing.contexts.preparation
         if self._edge:
+            if preparation is not None:
+                preparation.at_edge(head.fields, head.query, self._peer)
             identity, self._minted = routing.contexts.at_edge(head.fields)
+            known = evaluator.known(identity, routing.contexts.build)
+            told = propagator.overridden(head, known) if propagator.overrides else None
         else:
+            if propagator.baggage:
+                unpack(head.fields)
+            if preparation is not None:
+                preparation.at_gateway(head.fields)
             identity = routing.contexts.at_gateway(head.fields)
-        known = evaluator.known(identity, routing.contexts.build)
+            known = evaluator.known(identity, routing.contexts.build)
+            told = propagator.extract(head.fields, known)
         route = routing.table.match(head.method, head.path, head)
         if route is None:
             evaluation = None
             lane = routing.unrouted
         else:
-            evaluation = evaluator.evaluate(route.flag, known)
+            if told is None:
+                evaluation = evaluator.evaluate(route.flag, known)
+            else:
+                evaluation = propagator.settle(route, known, told)
             lane = routing.lane(route, head.method, evaluation.stage)
+        if told is not None:
+            propagated = told
+        elif known.fresh_until > proxy.now:
+            propagated = known.propagated
+        else:
+            propagated = propagator.refresh(known, proxy.now)
+        if propagator.baggage:
+            propagator.add_baggage(head, propagated)
         self._lane = lane
         self._head = head
         self._mode = _BUSY
         self.end = proxy.now + routing.total
         self._closes = not head.keep_alive
-        self._adorned = routing.expose or bool(self._minted) or not head.minor
+        expose = routing.expose
+        self._exposed = expose is not None and expose.to(
+            self._peer, overridden=told is not None and not told.carried
+        )
+        self._adorned = self._exposed or bool(self._minted) or not head.minor
         self.wants_payload = head.minor == 0
         self.request_complete = head.body == 0
         out = b"".join(
             (
                 head.forward,
                 self._forwarded_lines(head),
-                b"X-Migrator-Context: ",
-                known.header,
-                b"\r\n",
+                propagated.lines,
                 lane.stage_line,
                 b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n" if head.websocket else b"\r\n",
             )
@@ -415,7 +442,7 @@ class ClientConnection(BatchedProtocol):
         lines = b""
         if self._minted:
             lines = set_cookie(self._minted)
-        if self._proxy.routing.expose:
+        if self._exposed:
             exchange = self._exchange
             lines += self._lane.decision_line(exchange.evaluation, fell_back=exchange.fell_back)
         return lines

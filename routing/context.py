@@ -1,8 +1,8 @@
 """The LaunchDarkly evaluation context of a request.
 
 Pure, except that a missing identity is minted at random. At the edge the context comes from the
-configured cookies and headers, else from the cookie with the id that the proxy minted earlier. At
-the gateway, where services call one another, it is the context header that the proxy itself once
+configured sources (see `sources`), else from the cookie with the id that the proxy minted earlier.
+At the gateway, where services call one another, it is the context header that the proxy itself once
 sent along, and never a cookie.
 """
 
@@ -13,12 +13,14 @@ import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from routing.config import ContextRules, CookieSource, Source
+from routing.config import ContextRules, CookieSource, HeaderSource
+from routing.sources import Preparation, reader_of
 
-MAX_VALUE = 1024
-"""Bytes of one key or attribute; a longer one counts as absent."""
+if TYPE_CHECKING:
+    from routing.tokens import TokenVerifier
+
 MAX_HEADER = 8 * 1024
 """Bytes of an incoming context header; a longer one counts as absent."""
 MAX_DEPTH = 5
@@ -40,42 +42,28 @@ class RequestContext:
     header: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    """Where one value is found among the looked-at fields."""
-
-    field: bytes
-    cookie: re.Pattern[bytes] | None
-
-    def __call__(self, fields: Mapping[bytes, bytes]) -> bytes | None:
-        value = fields.get(self.field)
-        if value is None:
-            return None
-        if self.cookie is not None:
-            match = self.cookie.search(value)
-            if match is None:
-                return None
-            value = match[1]
-        return value if 0 < len(value) <= MAX_VALUE else None
-
-
 class ContextReader:
     """Finds out who a request is for, by the rules of the configuration.
 
     `identify` is cheap and gives a hashable identity; `build` makes the context from it, once.
     """
 
-    def __init__(self, rules: ContextRules) -> None:
+    def __init__(self, rules: ContextRules, tokens: "TokenVerifier | None" = None) -> None:
+        """`tokens` None: claims are absent."""
         self._kind = rules.kind
-        self._key = tuple(_reader(source) for source in rules.key)
+        self._key = tuple(reader_of(source) for source in rules.key)
         self._headers_only = tuple(reader for reader in self._key if reader.cookie is None)
         self._names = tuple(rules.attributes)
-        self._attributes = tuple(_reader(source) for source in rules.attributes.values())
-        self._minted = _reader(CookieSource(cookie=COOKIE))
+        self._attributes = tuple(reader_of(source) for source in rules.attributes.values())
+        self._minted = reader_of(CookieSource(cookie=COOKIE))
+        preparation = Preparation(rules, tokens)
+        self.preparation = preparation if preparation.needed else None
+        """To be done first with the fields of each request."""
+        sources = [*rules.key, *rules.attributes.values()]
+        if rules.jwt is not None:
+            sources.append(rules.jwt.token)
         self.wanted = frozenset(
-            source.header
-            for source in (*rules.key, *rules.attributes.values())
-            if not isinstance(source, CookieSource)
+            source.header for source in sources if isinstance(source, HeaderSource)
         )
         """Names of the fields to look at, besides Cookie and the context header."""
 
@@ -172,10 +160,3 @@ def _text(value: bytes) -> str:
         return value.decode()
     except UnicodeDecodeError:
         return value.decode("latin-1")
-
-
-def _reader(source: Source) -> _Reader:
-    if isinstance(source, CookieSource):
-        name = re.escape(source.cookie.encode())
-        return _Reader(b"cookie", re.compile(rb'(?:^|;)[ \t]*%b="?([^;" \t]*)' % name))
-    return _Reader(source.header.lower().encode(), None)

@@ -12,11 +12,13 @@ from routing.table import Route
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What the SDK said: stage, LaunchDarkly's reason kind, flag version (None: unknown)."""
+    """What the SDK said: stage, LaunchDarkly's reason kind, flag version (None: unknown), and the
+    variation's index."""
 
     stage: Stage
     reason: str
     version: int | None
+    variation: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from ldclient.versioned_data_kind import FEATURES
 
 from routing.context import RequestContext
 from routing.decision import Evaluation
+from routing.decisions import Propagated, settle
 from routing.evaluation_counts import EvaluationCounts, Given, Tally
 from routing.stages import Stage, parse_stage
 
@@ -22,13 +23,17 @@ UNKNOWN = Evaluation(Stage.OFF, "CLIENT_NOT_READY", None)
 class Known:
     """A context that was seen since the last flag change, with its evaluations by flag key."""
 
-    __slots__ = ("context", "document", "evaluations", "header")
+    __slots__ = ("context", "document", "evaluations", "fresh_until", "header", "propagated")
+
+    propagated: Propagated
+    """What goes to origins; of use until `fresh_until` (monotonic)."""
 
     def __init__(self, context: RequestContext) -> None:
         self.document = context.document
         self.context = Context.from_dict(dict(context.document))
         self.header = context.header
         self.evaluations: dict[str, tuple[Evaluation, Tally]] = {}
+        self.fresh_until = 0.0
 
 
 class Evaluator:
@@ -67,6 +72,24 @@ class Evaluator:
         tally.count += 1
         return evaluation
 
+    def peek(self, flag: str, known: Known) -> Evaluation:
+        """The same for no request, so that it is not counted."""
+        found = known.evaluations.get(flag)
+        if found is None:
+            found = known.evaluations[flag] = self._ask(flag, known)
+        return found[0]
+
+    def settle(self, flag: str, known: Known, told: Evaluation) -> Evaluation:
+        """The same beside `told`, which was made elsewhere. What the request gets is counted; but
+        an override is no evaluation, and counted nowhere."""
+        own = self.peek(flag, known)
+        if settle(own, told) is own:
+            return self.evaluate(flag, known)
+        if told.version is not None:
+            given = Given(flag, told.variation, told.version, told.stage.value)
+            self.counts.tally(given, known.document).count += 1
+        return told
+
     def clear(self) -> None:
         """Forget everything: a flag, a segment or the routing rules changed."""
         self._young = {}
@@ -84,7 +107,8 @@ class Evaluator:
             reason = detail.reason.get("errorKind", reason)
         stage = parse_stage(detail.value)
         given = Given(flag, detail.variation_index, version, stage.value)
-        return Evaluation(stage, str(reason), version), self.counts.tally(given, known.document)
+        evaluation = Evaluation(stage, str(reason), version, detail.variation_index)
+        return evaluation, self.counts.tally(given, known.document)
 
 
 def _version(flag: object) -> int | None:

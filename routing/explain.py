@@ -8,12 +8,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from routing.baggage import unpack
 from routing.config import ProxyConfig, Upstream
 from routing.context import ContextReader, RequestContext
 from routing.decision import Decision, Evaluation, decide
+from routing.decisions import DECISIONS_HEADER, read, settle
 from routing.message import RequestReader
+from routing.overrides import find_token, read_override
+from routing.signing import Keyrings
 from routing.stages import Access, Side, Stage, access_of
 from routing.table import Route, RouteTable
+from routing.trust import Trust
 
 Evaluate = Callable[[str, RequestContext], Evaluation]
 """What the SDK says of a flag for a context."""
@@ -67,26 +72,45 @@ class Explanation:
         }
 
 
-def explain(config: ProxyConfig, head: bytes, evaluate: Evaluate, *, edge: bool) -> Explanation:
+def explain(
+    config: ProxyConfig,
+    head: bytes,
+    evaluate: Evaluate,
+    trust: Trust,
+    now: float,
+    *,
+    client: str,
+    edge: bool,
+) -> Explanation:
     """What a proxy with `config` does with the request that begins with `head`.
 
-    `edge`: it comes in where users do, otherwise at the gateway. Raises InvalidConfig, and
-    BadMessage where the proxy would refuse the head.
+    `now`: seconds since 1970. `client`: its address. `edge`: it comes in where users do, otherwise
+    at the gateway. Raises InvalidConfig, and BadMessage where the proxy would refuse the head.
     """
     table = RouteTable(config.capabilities)
-    contexts = ContextReader(config.context)
-    wanted = {*contexts.wanted, *table.wanted}
+    contexts = ContextReader(config.context, trust.tokens)
+    wanted = {*contexts.wanted, *table.wanted, *config.decisions.wanted}
     request = RequestReader(wanted, config.limits).read(head)
     if request is None:
         raise ValueError("the head is not complete")
     minted = b""
+    preparation = contexts.preparation
     if edge:
+        if preparation is not None:
+            preparation.at_edge(request.fields, request.query, client.encode())
         identity, minted = contexts.at_edge(request.fields)
     else:
+        if config.decisions.baggage:
+            unpack(request.fields)
+        if preparation is not None:
+            preparation.at_gateway(request.fields)
         identity = contexts.at_gateway(request.fields)
     context = contexts.build(identity)
+    told = _told(request.fields, context, trust.keyrings, now, edge=edge)
     route = table.match(request.method, request.path, request)
     evaluation = None if route is None else evaluate(route.flag, context)
+    if route is not None and evaluation is not None and route.capability in told:
+        evaluation = settle(evaluation, told[route.capability])
     access = None if route is None else access_of(request.method, route.access)
     stage = Stage.OFF if evaluation is None else evaluation.stage
     decision = decide(route, access or Access.READ, stage)
@@ -103,3 +127,24 @@ def explain(config: ProxyConfig, head: bytes, evaluate: Evaluate, *, edge: bool)
         origin=config.services[route.service] if route is not None and new else config.monolith,
         fallback=config.monolith if new else None,
     )
+
+
+def _told(
+    fields: Mapping[bytes, bytes],
+    context: RequestContext,
+    keyrings: Keyrings,
+    now: float,
+    *,
+    edge: bool,
+) -> Mapping[str, Evaluation]:
+    """By capability, evaluations that the request brings along: an override, carried decisions."""
+    token = find_token(fields) if edge else fields.get(DECISIONS_HEADER)
+    if token is not None and edge and keyrings.overrides is not None:
+        override = read_override(token, keyrings.overrides)
+        if override is not None and now < override.until:
+            return override.evaluations
+    if token is not None and not edge and keyrings.decisions is not None:
+        carried = read(token, keyrings.decisions, context.header)
+        if carried is not None and carried.honoured(now):
+            return carried.evaluations
+    return {}

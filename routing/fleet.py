@@ -20,6 +20,7 @@ from typing import Any, Final
 from routing import endpoint_stats
 from routing.config import Address, ProxyConfig
 from routing.errors import CannotStart
+from routing.outcomes import merge_outcomes
 from routing.stats import merge
 from routing.worker import BACKLOG, MAX_LINE
 
@@ -61,6 +62,7 @@ class Fleet:
         self._state = state
         self._retired: list[dict[str, Any]] = []
         self._retired_endpoints: endpoint_stats.Document = []
+        self._retired_outcomes: dict[str, dict[str, int]] = {}
         self._stopping = asyncio.Event()
         self._lives: list[asyncio.Task[None]] = []
         with contextlib.ExitStack() as opened:
@@ -100,6 +102,11 @@ class Fleet:
         living = (member.report.get("endpoints", ()) for member in self.members)
         merged = endpoint_stats.merge((*living, self._retired_endpoints))
         return endpoint_stats.configured(merged, self._config)
+
+    def outcomes(self) -> dict[str, dict[str, int]]:
+        """The same for what is counted without latency."""
+        living = (member.report.get("outcomes", {}) for member in self.members)
+        return merge_outcomes((self._retired_outcomes, *living))
 
     async def _live(self, member: Member) -> None:
         pause = SOON
@@ -152,6 +159,9 @@ class Fleet:
         self._retired = merge((*self._retired, *member.report.get("cells", ())))
         ended = endpoint_stats.retired(member.report.get("endpoints", ()))
         self._retired_endpoints = endpoint_stats.merge((self._retired_endpoints, ended))
+        self._retired_outcomes = merge_outcomes(
+            (self._retired_outcomes, member.report.get("outcomes", {}))
+        )
         member.pid, member.orders, member.report = None, None, {}
         return code
 

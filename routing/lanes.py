@@ -3,15 +3,20 @@
 import sys
 from collections.abc import Mapping
 from math import inf
+from typing import TYPE_CHECKING
 
 from routing.config import ProxyConfig
 from routing.context import ContextReader
 from routing.decision import Decision, Evaluation, decide
+from routing.exposure import Exposure
 from routing.group import Group
 from routing.message import RequestReader
 from routing.stages import Access, Side, Stage, access_of
 from routing.stats import Cell, Stats
 from routing.table import Route, RouteTable
+
+if TYPE_CHECKING:
+    from routing.tokens import TokenVerifier
 
 
 class Lane:
@@ -55,16 +60,20 @@ class Routing:
     """One configuration, ready to route. Raises InvalidConfig."""
 
     def __init__(
-        self, config: ProxyConfig, stats: Stats, groups: Mapping[str | None, Group]
+        self,
+        config: ProxyConfig,
+        stats: Stats,
+        groups: Mapping[str | None, Group],
+        tokens: "TokenVerifier | None" = None,
     ) -> None:
         """`groups`: by the service's name; None is the monolith."""
         self.table = RouteTable(config.capabilities)
-        self.contexts = ContextReader(config.context)
-        wanted = {*self.contexts.wanted, *self.table.wanted}
+        self.contexts = ContextReader(config.context, tokens)
+        wanted = {*self.contexts.wanted, *self.table.wanted, *config.decisions.wanted}
         self.reader = RequestReader(wanted, config.limits)
         self.limits = config.limits
         self.max_body = sys.maxsize if config.limits.body is None else config.limits.body
-        self.expose = config.expose_decision
+        self.expose = Exposure(config.expose_decision) if config.expose_decision else None
         self.timeouts = config.timeouts
         self.total = inf if config.timeouts.total is None else config.timeouts.total
         monolith = groups[None]

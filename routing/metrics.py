@@ -23,6 +23,11 @@ from routing.stats import BOUNDS_MS, STEPS_PER_DOUBLING
 
 FLAG_STATES = ("streaming", "cached", "none")
 _LABELS = ("capability", "stage", "origin")
+_SUBJECTS = {
+    "carried_decisions": "Requests at the gateway that carried decisions of the edge.",
+    "tokens": "Requests with a JSON Web Token, by whether it counts.",
+    "overrides": "Requests with a tester's override.",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,13 +42,16 @@ class WorkerState:
 
 def exposition(
     cells: Sequence[Mapping[str, Any]],
+    outcomes: Mapping[str, Mapping[str, int]],
     workers: Sequence[WorkerState],
     origins: Sequence[Mapping[str, Any]] = (),
 ) -> bytes:
-    """`cells`: JSON of merged counters, see `routing.stats`; `origins`: see
-    `routing.endpoint_stats`. Labels are empty where no route matched."""
+    """`cells`: JSON of merged counters, see `routing.stats`; `outcomes`: merged too, see
+    `routing.outcomes`; `origins`: see `routing.endpoint_stats`. Labels are empty where no route
+    matched."""
     registry = CollectorRegistry()
-    registry.register(_Once((*_counters(cells), _durations(cells), *_workers(workers))))
+    metrics = (*_counters(cells), _durations(cells), *_outcomes(outcomes), *_workers(workers))
+    registry.register(_Once(metrics))
     registry.register(_Once(endpoint_families(origins)))
     return generate_latest(registry)
 
@@ -88,6 +96,16 @@ def _durations(cells: Sequence[Mapping[str, Any]]) -> Metric:
         buckets.append(("+Inf", below[-1]))
         family.add_metric(_labels(cell), buckets, sum_value=latency["sum_us"] / 1e6)
     return family
+
+
+def _outcomes(outcomes: Mapping[str, Mapping[str, int]]) -> Iterator[Metric]:
+    for subject, counts in outcomes.items():
+        family = CounterMetricFamily(
+            f"migrator_proxy_{subject}", _SUBJECTS[subject], labels=["outcome"]
+        )
+        for outcome, count in counts.items():
+            family.add_metric([outcome], count)
+        yield family
 
 
 def _workers(workers: Sequence[WorkerState]) -> Iterator[Metric]:

@@ -8,7 +8,10 @@ from routing.config import ProxyConfig
 from routing.evaluator import Evaluator
 from routing.lanes import Routing
 from routing.outbox import Outbox
+from routing.outcomes import Outcomes
+from routing.propagation import Propagator
 from routing.stats import Stats
+from routing.trust import Trust
 from routing.upstreams import Upstreams
 
 TICK_SECONDS = 0.25
@@ -18,24 +21,32 @@ class Proxy:
     """`now` is the monotonic time of the last tick: exact enough for time-outs, and free."""
 
     def __init__(
-        self, config: ProxyConfig, evaluator: Evaluator, loop: asyncio.AbstractEventLoop
+        self,
+        config: ProxyConfig,
+        trust: Trust,
+        evaluator: Evaluator,
+        outcomes: Outcomes,
+        loop: asyncio.AbstractEventLoop,
     ) -> None:
         self.loop = loop
         self.evaluator = evaluator
         self.outbox = Outbox(loop)
         self.stats = Stats()
+        self.outcomes = outcomes
         self.clients: set[ClientConnection] = set()
         self.connections: dict[bytes, int] = {}
         """Open connections by address, while the configuration limits them."""
         self.now = monotonic()
         self.draining = False
         self.upstreams = Upstreams(self, loop, self.outbox)
-        self.routing = self._route(config)
+        self.routing = self._route(config, trust)
+        self.propagator = Propagator(config, trust.keyrings, evaluator, outcomes)
         self._timer = loop.call_later(TICK_SECONDS, self._tick)
 
-    def apply(self, config: ProxyConfig) -> None:
+    def apply(self, config: ProxyConfig, trust: Trust) -> None:
         """Route by `config` from now on; requests in flight end as they began."""
-        self.routing = self._route(config)
+        self.routing = self._route(config, trust)
+        self.propagator = Propagator(config, trust.keyrings, self.evaluator, self.outcomes)
         self.evaluator.clear()
 
     def edge(self) -> ClientConnection:
@@ -59,10 +70,10 @@ class Proxy:
             client.abort()
         self.upstreams.close()
 
-    def _route(self, config: ProxyConfig) -> Routing:
+    def _route(self, config: ProxyConfig, trust: Trust) -> Routing:
         """Raises InvalidConfig before anything has changed."""
         groups = self.upstreams.prepare(config)
-        routing = Routing(config, self.stats, groups)
+        routing = Routing(config, self.stats, groups, trust.tokens)
         self.upstreams.adopt(groups, config)
         return routing
 

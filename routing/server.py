@@ -21,6 +21,8 @@ from routing.admin import application
 from routing.config import ProxyConfig, parse_config
 from routing.errors import CannotStart, InvalidConfig
 from routing.fleet import Fleet
+from routing.jwks import check_key_file
+from routing.key_files import prepare_keyrings
 from routing.table import RouteTable
 
 LOOK_EVERY: Final = 1.0
@@ -58,6 +60,8 @@ class _Parent:
         self._settings = settings
         self._config, self._changed_at = _load(settings.config)
         _check_environment(os.environ)
+        prepare_keyrings(self._config, settings.state)
+        check_key_file(self._config.context.jwt)
         _check_sdk_key(os.environ)
         self._stop = asyncio.Event()
         self._reload = asyncio.Event()
@@ -106,6 +110,8 @@ class _Parent:
                     continue
                 config, self._changed_at = _load(self._settings.config)
                 _same_listeners(self._config, config, self._settings.config)
+                prepare_keyrings(config, self._settings.state)
+                check_key_file(config.context.jwt)
             except InvalidConfig as error:
                 self._changed_at = _modified(self._settings.config)
                 logger.error("config.refused %s", error)

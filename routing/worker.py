@@ -29,7 +29,11 @@ from routing.errors import InvalidConfig
 from routing.evaluator import Evaluator
 from routing.event_sender import EventSender
 from routing.flag_cache import FILE, RememberingStore
+from routing.jwks import KeySets
+from routing.key_files import load_keyrings
+from routing.outcomes import Outcomes
 from routing.proxy import Proxy
+from routing.trust import Trust
 
 MAX_LINE: Final = 16 * 1024 * 1024
 """Bytes of one order or report."""
@@ -94,13 +98,20 @@ class Worker:
         self._events = EventSender(environment["LAUNCHDARKLY_EVENTS_URI"], key)
         self._evaluator = Evaluator(self._client, store)
         self._config = ProxyConfig.model_validate(start["config"])
-        self._proxy = Proxy(self._config, self._evaluator, self._loop)
+        self._state = Path(start["state"])
+        self._outcomes = Outcomes()
+        self._key_sets = KeySets(self._state, self._outcomes)
+        self._proxy = Proxy(
+            self._config, self._trust(), self._evaluator, self._outcomes, self._loop
+        )
 
     async def run(self) -> None:
         """Serve until told to stop, then drain."""
         for number in (signal.SIGTERM, signal.SIGHUP):
             self._loop.add_signal_handler(number, self._stop.set)
         following = asyncio.create_task(self._follow())
+        following_keys = asyncio.create_task(self._key_sets.run())
+        await self._key_sets.first()
         edge, gateway = self._listeners
         servers = [
             await self._loop.create_server(self._proxy.edge, sock=edge, backlog=BACKLOG),
@@ -117,7 +128,7 @@ class Worker:
             server.close()
         self._accepting = False
         await self._drain()
-        for task in (reporting, following, summing_up):
+        for task in (reporting, following, following_keys, summing_up):
             task.cancel()
         self._proxy.stop()
         self._send()
@@ -128,6 +139,11 @@ class Worker:
         await asyncio.to_thread(self._client.close)
         with contextlib.suppress(OSError):
             await self._reports.drain()
+
+    def _trust(self) -> Trust:
+        """What the configuration in force believes. Raises InvalidConfig."""
+        keyrings = load_keyrings(self._config, self._state)
+        return Trust(keyrings, self._key_sets.follow(self._config.context))
 
     def _changed(self) -> None:
         self._evaluator.clear()
@@ -147,7 +163,7 @@ class Worker:
                 break
             try:
                 self._config = ProxyConfig.model_validate(order["config"])
-                self._proxy.apply(self._config)
+                self._proxy.apply(self._config, self._trust())
             except InvalidConfig as exc:
                 logger.error("config.refused %s", exc)
         else:
@@ -169,6 +185,7 @@ class Worker:
             "connections": len(self._proxy.clients),
             "cells": self._proxy.stats.document(),
             "endpoints": self._proxy.upstreams.document(),
+            "outcomes": self._outcomes.document(),
         }
         self._reports.write(json.dumps(report).encode() + b"\n")
 

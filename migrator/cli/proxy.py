@@ -5,6 +5,7 @@ change nothing.
 """
 
 import os
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -16,12 +17,14 @@ from migrator.cli.options import JsonOption, StateOption
 from migrator.cli.output import console, print_json
 from migrator.errors import InvalidInput
 from migrator.plan.load import load
+from migrator.plan.units import parse_duration
 from migrator.secrets import load_secrets
 from migrator.state import find_state
 from routing.config import ProxyConfig
 from routing.errors import BadMessage, RoutingError
 from routing.explain import Explanation, explain
-from routing.stages import Side
+from routing.overrides import COOKIE, Override, write_override
+from routing.stages import Side, Stage
 
 proxy_app = typer.Typer(help="The flag-aware proxy.", no_args_is_help=True, rich_markup_mode=None)
 ConfigFile = Annotated[
@@ -101,6 +104,7 @@ def show_explanation(
         list[str] | None,
         typer.Option("--header", "-H", help='A field, such as "Cookie: session=…"; repeatable.'),
     ] = None,
+    client: Annotated[str, typer.Option(help="The client's address.")] = "127.0.0.1",
     gateway: Annotated[
         bool, typer.Option("--gateway", help="As a service's call, not a user's.")
     ] = False,
@@ -120,12 +124,23 @@ def show_explanation(
 
     Example: migrator proxy explain /articles/7 -X PUT -H "X-User: alice"
     """
+    from routing.jwks import known_verifier
+    from routing.key_files import load_keyrings
     from routing.known_flags import known_flags
+    from routing.outcomes import Outcomes
+    from routing.trust import Trust
 
     loaded, folder, key = _proxy(config, proxy_state, state)
+    head = _head(method, target, header or [])
     with known_flags(folder, key) as evaluate:
+        trust = Trust(
+            load_keyrings(loaded, folder),
+            known_verifier(loaded.context, folder, Outcomes(), on_unknown_key=lambda: None),
+        )
         try:
-            told = explain(loaded, _head(method, target, header or []), evaluate, edge=not gateway)
+            told = explain(
+                loaded, head, evaluate, trust, time.time(), client=client, edge=not gateway
+            )
         except BadMessage as error:
             raise InvalidInput(
                 f"{method} {target}: the proxy refuses this request with {error.status}: {error}",
@@ -135,6 +150,62 @@ def show_explanation(
         print_json(told.document())
     else:
         _print(told)
+
+
+@proxy_app.command()
+def override(
+    stages: Annotated[
+        list[str], typer.Argument(help="Which capability, at which stage.", metavar="NAME=STAGE")
+    ],
+    lasts: Annotated[str, typer.Option("--for", help="How long it counts, such as 1h.")],
+    who: Annotated[str, typer.Option(help="Who will use it; it says so inside.")],
+    config: Annotated[
+        Path | None, typer.Option(help="JSON document of a proxy that runs alone.")
+    ] = None,
+    state: StateOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print a signed field and cookie that give a tester's requests a stage.
+
+    The proxy's configuration names the key in `overrides`. A flag that is off stays off.
+
+    Example: migrator proxy override publishing=live --for 1h --who alice
+    """
+    from routing.key_files import override_keyring
+
+    loaded = _load(config if config is not None else find_state(state).routes)
+    if loaded.overrides is None:
+        raise InvalidInput(
+            "this proxy takes no overrides", hint="add overrides.key_file to its configuration"
+        )
+    asked = Override(
+        time.time() + _seconds(lasts), who, dict(_stage(each, loaded) for each in stages)
+    )
+    token = write_override(asked, override_keyring(loaded.overrides)).decode()
+    told = {"header": f"X-Migrator-Override: {token}", "cookie": f"{COOKIE}={token}"}
+    if as_json:
+        print_json(told)
+        return
+    for line in told.values():
+        console().print(line, soft_wrap=True)
+
+
+def _seconds(text: str) -> float:
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise InvalidInput(f"--for {text}: {error}") from None
+
+
+def _stage(text: str, config: ProxyConfig) -> tuple[str, Stage]:
+    """What `NAME=STAGE` says."""
+    name, _, stage = text.partition("=")
+    if name not in config.capabilities:
+        known = ", ".join(sorted(config.capabilities)) or "none"
+        raise InvalidInput(f"{text!r}: expected a capability: {known}")
+    if stage not in list(Stage):
+        raise InvalidInput(f"{text!r}: expected a stage: {', '.join(Stage)}")
+    return name, Stage(stage)
 
 
 def _load(config: Path) -> ProxyConfig:

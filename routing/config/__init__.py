@@ -4,11 +4,23 @@ Read by the parent from a JSON file, sent to the workers as it is. Pure: reads n
 """
 
 from routing.config.base import address_of
-from routing.config.context import ContextRules, CookieSource, HeaderSource, Source
+from routing.config.context import ContextRules
+from routing.config.decisions import Decisions
 from routing.config.document import Address, ProxyConfig, parse_config
+from routing.config.exposure import Exposed
 from routing.config.limits import Limits
+from routing.config.overrides import Overrides
 from routing.config.routes import Capability, Condition, RouteRule
+from routing.config.sources import (
+    ClaimSource,
+    ClientSource,
+    CookieSource,
+    HeaderSource,
+    QuerySource,
+    Source,
+)
 from routing.config.timeouts import Timeouts
+from routing.config.tokens import JwtRules
 from routing.config.upstreams import (
     CircuitBreaker,
     HealthCheck,
@@ -22,15 +34,22 @@ __all__ = [
     "Address",
     "Capability",
     "CircuitBreaker",
+    "ClaimSource",
+    "ClientSource",
     "Condition",
     "ContextRules",
     "CookieSource",
+    "Decisions",
+    "Exposed",
     "HeaderSource",
     "HealthCheck",
     "Hedge",
+    "JwtRules",
     "Limits",
     "OutlierDetection",
+    "Overrides",
     "ProxyConfig",
+    "QuerySource",
     "RetryBudget",
     "RouteRule",
     "Source",

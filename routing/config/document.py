@@ -6,7 +6,10 @@ from pydantic import Field, ValidationError, model_validator
 
 from routing.config.base import Model
 from routing.config.context import ContextRules
+from routing.config.decisions import Decisions
+from routing.config.exposure import Exposed
 from routing.config.limits import Limits
+from routing.config.overrides import Overrides
 from routing.config.routes import Capability
 from routing.config.timeouts import Timeouts
 from routing.config.upstreams import Upstream
@@ -31,7 +34,11 @@ class ProxyConfig(Model):
     monolith: Upstream
     services: dict[str, Upstream] = {}
     capabilities: dict[str, Capability] = {}
-    expose_decision: bool = False
+    expose_decision: bool | Exposed = False
+    """Show `X-Migrator-Decision` on answers: to nobody, to everybody, or to some."""
+    decisions: Decisions = Decisions()
+    overrides: Overrides | None = None
+    """None: no request can ask for a stage."""
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()
 

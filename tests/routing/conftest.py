@@ -176,6 +176,18 @@ class World:
         self.old.seen.clear()
         self.new.seen.clear()
 
+    async def turn_off(self, http: httpx.AsyncClient) -> None:
+        """Kill: the flag is off for everybody. Workers obey a moment later."""
+        answer = await http.patch(
+            f"{self.flags}/api/v2/flags/test/publishing",
+            headers={
+                "Authorization": TOKEN,
+                "Content-Type": "application/json; domain-model=launchdarkly.semanticpatch",
+            },
+            json={"environmentKey": "production", "instructions": [{"kind": "turnFlagOff"}]},
+        )
+        answer.raise_for_status()
+
     async def stats(self, http: httpx.AsyncClient) -> dict[str, Any]:
         stats: dict[str, Any] = (await http.get(f"{self.admin}/stats")).json()
         return stats

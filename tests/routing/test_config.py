@@ -14,6 +14,8 @@ LEAST = {
     "monolith": "http://127.0.0.1:1",
 }
 
+JWT = {"jwks": "keys.json", "issuer": "https://issuer.example", "audience": ["shop"]}
+
 
 def parsed(**changes: object) -> ProxyConfig:
     return parse_config(json.dumps({**LEAST, **changes}), "routes.json")
@@ -34,6 +36,24 @@ def test_defaults() -> None:
         pytest.param({"limits": {"line": 1}}, "limits.line: ", id="unknown"),
         pytest.param(
             {"limits": {"request_line": 1024, "head": 512}}, "must not exceed head", id="line>head"
+        ),
+        pytest.param(
+            {"context": {"key": [{"claim": "sub"}]}}, "'sub' needs `jwt`", id="claim-of-no-token"
+        ),
+        pytest.param(
+            {"context": {"jwt": {**JWT, "jwks": "http://issuer.example/keys"}}},
+            "expected an https address, or a file",
+            id="keys-in-the-clear",
+        ),
+        pytest.param(
+            {"context": {"jwt": {**JWT, "algorithms": ["HS256"]}}}, "algorithms", id="secret"
+        ),
+        pytest.param(
+            {"context": {"jwt": {"jwks": "f", "issuer": "i"}}}, "jwt.audience: ", id="for-anybody"
+        ),
+        pytest.param({"decisions": {"carry": False, "baggage": True}}, "needs carry", id="empty"),
+        pytest.param(
+            {"expose_decision": {"networks": ["10.0.0.1/8"]}}, "has host bits set", id="no-network"
         ),
         pytest.param({"timeouts": {"total": 0}}, "timeouts.total: ", id="no-time"),
     ],

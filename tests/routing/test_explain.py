@@ -10,12 +10,15 @@ import httpx
 import pytest
 
 from routing.config import ProxyConfig
-from routing.context import RequestContext
+from routing.context import ContextReader, RequestContext
 from routing.decision import Evaluation
+from routing.decisions import Decisions, write
 from routing.errors import BadMessage, CannotStart
-from routing.explain import explain
+from routing.explain import Evaluate, Explanation, explain
 from routing.known_flags import known_flags
+from routing.signing import Keyring, Keyrings
 from routing.stages import Stage
+from routing.trust import Trust
 
 CONFIG = ProxyConfig.model_validate(
     {
@@ -34,6 +37,8 @@ CONFIG = ProxyConfig.model_validate(
     }
 )
 
+NONE = Trust(Keyrings(decisions=None, overrides=None), None)
+
 
 def head(first: str, *fields: str) -> bytes:
     return "".join(f"{line}\r\n" for line in (first, "Host: a", *fields)).encode() + b"\r\n"
@@ -41,6 +46,10 @@ def head(first: str, *fields: str) -> bytes:
 
 def at(stage: Stage) -> Callable[[str, RequestContext], Evaluation]:
     return lambda flag, _: Evaluation(stage, f"{flag} SAID SO", 7)
+
+
+def told(request: bytes, evaluate: Evaluate, *, edge: bool = True) -> Explanation:
+    return explain(CONFIG, request, evaluate, NONE, 0.0, client="127.0.0.1", edge=edge)
 
 
 @pytest.mark.parametrize(
@@ -56,17 +65,16 @@ def at(stage: Stage) -> Callable[[str, RequestContext], Evaluation]:
 def test_origin(
     first: str, stage: Stage, side: str, also: str | None, url: int, fallback: int | None
 ) -> None:
-    told = explain(CONFIG, head(first, "X-User: alice"), at(stage), edge=True).document()
-    assert told["origin"] == {"side": side, "endpoints": (f"http://127.0.0.1:{url}",)}
-    assert told["also"] == also
-    assert told["fallback"] == (fallback and (f"http://127.0.0.1:{fallback}",))
-    assert told["context"] == {"kind": "user", "key": "alice"}
-    assert not told["minted"]
+    document = told(head(first, "X-User: alice"), at(stage)).document()
+    assert document["origin"] == {"side": side, "endpoints": (f"http://127.0.0.1:{url}",)}
+    assert document["also"] == also
+    assert document["fallback"] == (fallback and (f"http://127.0.0.1:{fallback}",))
+    assert document["context"] == {"kind": "user", "key": "alice"}
+    assert not document["minted"]
 
 
 def test_flag_and_route() -> None:
-    told = explain(CONFIG, head("PUT /articles/1?x=y HTTP/1.1"), at(Stage.LIVE), edge=True)
-    document = told.document()
+    document = told(head("PUT /articles/1?x=y HTTP/1.1"), at(Stage.LIVE)).document()
     assert document["flag"] == {
         "key": "publishing-flag",
         "version": 7,
@@ -80,14 +88,44 @@ def test_flag_and_route() -> None:
 
 
 def test_a_service_is_one_nobody() -> None:
-    told = explain(CONFIG, head("GET /other HTTP/1.1"), at(Stage.LIVE), edge=False)
-    assert told.context == {"kind": "user", "key": "gateway", "anonymous": True}
-    assert not told.minted
+    explanation = told(head("GET /other HTTP/1.1"), at(Stage.LIVE), edge=False)
+    assert explanation.context == {"kind": "user", "key": "gateway", "anonymous": True}
+    assert not explanation.minted
+
+
+@pytest.mark.parametrize(
+    ("own", "now", "edge", "stage", "reason"),
+    [
+        pytest.param("FALLTHROUGH", 101.0, False, Stage.LIVE, "CARRIED", id="carried"),
+        pytest.param("FALLTHROUGH", 200.0, False, Stage.OFF, "FALLTHROUGH", id="late"),
+        pytest.param("OFF", 101.0, False, Stage.OFF, "OFF", id="killed"),
+        pytest.param("FALLTHROUGH", 101.0, True, Stage.OFF, "FALLTHROUGH", id="from-outside"),
+    ],
+)
+def test_carried_decisions(own: str, now: float, edge: bool, stage: Stage, reason: str) -> None:
+    ring = Keyring("decisions", [b"k" * 32])
+    contexts = ContextReader(CONFIG.context)
+    header = contexts.build(contexts.at_gateway({b"x-user": b"alice"})).header
+    live = {"publishing": Evaluation(Stage.LIVE, "CARRIED", 7, 3)}
+    token = write(Decisions(100, live), ring, header)
+    assert token is not None
+    fields = (f"X-Migrator-Context: {header.decode()}", f"X-Migrator-Decisions: {token.decode()}")
+    evaluation = explain(
+        CONFIG,
+        head("GET /articles/1 HTTP/1.1", *fields),
+        lambda *_: Evaluation(Stage.OFF, own, 8),
+        Trust(Keyrings(ring, None), None),
+        now,
+        client="127.0.0.1",
+        edge=edge,
+    ).evaluation
+    assert evaluation is not None
+    assert (evaluation.stage, evaluation.reason) == (stage, reason)
 
 
 def test_what_the_proxy_refuses() -> None:
     with pytest.raises(BadMessage, match="CONNECT"):
-        explain(CONFIG, head("CONNECT a:1 HTTP/1.1"), at(Stage.LIVE), edge=True)
+        told(head("CONNECT a:1 HTTP/1.1"), at(Stage.LIVE))
 
 
 Begin = Callable[[], AbstractAsyncContextManager[Any]]
@@ -115,7 +153,8 @@ def test_a_running_proxy_agrees(begin: Begin, wait_until: Until) -> None:
                 sides = set()
                 for number in range(40):
                     user = f"X-User: user-{number}"
-                    told = explain(config, head("GET /articles/1 HTTP/1.1", user), flags, edge=True)
+                    request = head("GET /articles/1 HTTP/1.1", user)
+                    told = explain(config, request, flags, NONE, 0.0, client="", edge=True)
                     answer = await http.get(
                         f"{world.edge}/articles/1", headers={"X-User": f"user-{number}"}
                     )

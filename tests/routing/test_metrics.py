@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from routing.metrics import WorkerState, exposition
+from routing.outcomes import Outcomes, merge_outcomes
 from routing.stats import Stats, merge
 
 WORKER = WorkerState(id=0, accepting=True, flags="cached", connections=3)
@@ -15,7 +16,7 @@ WORKER = WorkerState(id=0, accepting=True, flags="cached", connections=3)
 
 def samples(cells: list[dict[str, Any]]) -> dict[tuple[str, frozenset[str]], float]:
     """Value by name and label values."""
-    families = text_string_to_metric_families(exposition(cells, [WORKER]).decode())
+    families = text_string_to_metric_families(exposition(cells, {}, [WORKER]).decode())
     return {
         (sample.name, frozenset(sample.labels.values())): sample.value
         for family in families
@@ -59,7 +60,7 @@ def test_what_no_route_matched() -> None:
 @given(st.lists(st.floats(0.01, 100_000), max_size=30))
 def test_buckets(latencies: list[float]) -> None:
     """Each bucket counts what is not above its bound; the last one counts everything."""
-    document = exposition(cells([*latencies, 1.0]), []).decode()
+    document = exposition(cells([*latencies, 1.0]), {}, []).decode()
     (family,) = (
         family
         for family in text_string_to_metric_families(document)
@@ -70,3 +71,12 @@ def test_buckets(latencies: list[float]) -> None:
     for sample in buckets:
         bound = float(sample.labels["le"]) * 1000
         assert sample.value == sum(1 for each in (*latencies, 1.0) if each <= bound)
+
+
+def test_outcomes_of_all_workers() -> None:
+    outcomes = Outcomes()
+    outcomes.count("carried_decisions", "late")
+    merged = merge_outcomes((outcomes.document(), outcomes.document(), {}))
+    text = exposition([], merged, []).decode()
+    assert 'migrator_proxy_carried_decisions_total{outcome="late"} 2.0' in text
+    assert 'migrator_proxy_carried_decisions_total{outcome="forged"} 0.0' in text

@@ -14,10 +14,14 @@ import pytest
 import routing.proxy
 from routing.config import ProxyConfig
 from routing.evaluator import Evaluator
+from routing.outcomes import Outcomes
 from routing.proxy import Proxy
+from routing.signing import Keyrings
 from routing.stages import Stage
+from routing.trust import Trust
 
 PATIENCE: Final = 10.0
+NO_TRUST: Final = Trust(Keyrings(decisions=None, overrides=None), None)
 Answer = Callable[["Peer", asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -123,7 +127,7 @@ class ProxyWorld:
         return ProxyConfig.model_validate(document)
 
     def apply(self, *endpoints: Peer, **options: Any) -> None:
-        self.proxy.apply(self.config(*endpoints, **options))
+        self.proxy.apply(self.config(*endpoints, **options), NO_TRUST)
 
     async def ask(
         self, method: str = "GET", path: str = "/articles/1", version: str = "1.1"
@@ -140,6 +144,8 @@ class ProxyWorld:
                 return int(head.split(" ")[1]), answer
             finally:
                 writer.close()
+                with contextlib.suppress(OSError):
+                    await writer.wait_closed()
 
     async def asks(self, count: int, method: str = "GET") -> list[tuple[int, str]]:
         """So many at once."""
@@ -189,7 +195,7 @@ async def _running(
     peers = (world.old, world.one, world.two)
     for peer in peers:
         await peer.start()
-    world.proxy = Proxy(configure(world), _evaluator(world), loop)
+    world.proxy = Proxy(configure(world), NO_TRUST, _evaluator(world), Outcomes(), loop)
     server = await loop.create_server(world.proxy.edge, "127.0.0.1", 0)
     world.port = server.sockets[0].getsockname()[1]
     try:
@@ -199,7 +205,7 @@ async def _running(
         world.proxy.stop()
         for peer in peers:
             peer.stop()
-        await asyncio.sleep(0.01)
+        await world.until(lambda: not (world.proxy.clients or any(peer.open for peer in peers)))
 
 
 def play(

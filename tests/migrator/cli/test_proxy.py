@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 from migrator.cli import app
 from migrator.errors import InvalidInput
 from routing.flag_cache import FILE, RememberingStore
+from routing.key_files import make_decision_key
 
 KEY = "sdk-0123456789abcdef"
 CONFIG: dict[str, Any] = {
@@ -53,6 +54,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     Path("routes.json").write_text(json.dumps(CONFIG))
     store = RememberingStore(tmp_path / FILE, KEY, writes=True, on_change=lambda: None)
     store.init({FEATURES: {"publishing": FLAG}, SEGMENTS: {}})
+    make_decision_key(tmp_path)
 
     def command(*words: str) -> Result:
         done = CliRunner().invoke(app, ["proxy", *words])
@@ -111,6 +113,31 @@ def test_explain(explained: Run) -> None:
     document = json.loads(explained("/articles/7", "-H", "Cookie: uid=alice", "--json").output)
     assert document["flag"]["stage"] == "live"
     assert document["origin"]["side"] == "new"
+
+
+def test_override(explained: Run, run: Run) -> None:
+    place = ("--for", "1h", "--who", "tester", "--config", "routes.json")
+    with pytest.raises(InvalidInput, match="takes no overrides"):
+        run("override", "publishing=shadow", *place)
+    Path("tests.key").write_text("k" * 32)
+    Path("routes.json").write_text(json.dumps({**CONFIG, "overrides": {"key_file": "tests.key"}}))
+    header, cookie = run("override", "publishing=shadow", *place).output.splitlines()
+    assert json.loads(run("override", "publishing=off", *place, "--json").output).keys() == {
+        "header", "cookie",
+    }  # fmt: skip
+    for field in (header, f"Cookie: a=b; {cookie}"):
+        told = explained("/articles/7", "-H", "Cookie: uid=alice", "-H", field).output
+        assert "shadow, because OVERRIDE" in told
+    altered = f"{header[:-1]}{'A' if header[-1] != 'A' else 'B'}"
+    told = explained("/articles/7", "-H", "Cookie: uid=alice", "-H", altered).output
+    assert "live, because TARGET_MATCH" in told
+    for words, message in (
+        (("other=live", *place), "expected a capability: publishing"),
+        (("publishing=on", *place), "expected a stage: off, "),
+        (("publishing=live", "--for", "soon", *place[2:]), "expected a duration"),
+    ):
+        with pytest.raises(InvalidInput, match=message):
+            run("override", *words)
 
 
 @pytest.mark.parametrize(

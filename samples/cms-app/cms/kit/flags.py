@@ -13,6 +13,9 @@ from cms.kit.settings import Settings
 
 CONTEXT = "X-Migrator-Context"
 """The context's JSON as base64url, put there by the proxy; passed on with every call."""
+DECISIONS = "X-Migrator-Decisions"
+"""What the proxy decided for it, signed; passed on too, so that a change in the middle of a user's
+action waits for the next one."""
 
 
 class Flags:

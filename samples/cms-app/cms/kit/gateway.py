@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 from flask import has_request_context, request
 
-from cms.kit.flags import CONTEXT
+from cms.kit.flags import CONTEXT, DECISIONS
 from cms.kit.identity import session_of
 
 TIMEOUT = 3.0
@@ -48,9 +48,8 @@ def passed_on() -> dict[str, str]:
     """Whose request this is, for the next program on the way."""
     if not has_request_context():
         return {}
-    headers = {}
-    if context := request.headers.get(CONTEXT):
-        headers[CONTEXT] = context
+    names = (CONTEXT, DECISIONS)
+    headers = {name: value for name in names if (value := request.headers.get(name))}
     if session := session_of(request):
         headers["Authorization"] = f"Bearer {session}"
     return headers
