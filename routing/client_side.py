@@ -9,6 +9,7 @@ import re
 import socket
 import struct
 from email.utils import formatdate
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from routing.chunked import ChunkedBody
@@ -135,6 +136,8 @@ class ClientConnection(BatchedProtocol):
         if self._counted:
             self._uncount()
         self._exchange.cancel()
+        if self._exchange.record is not None:
+            self._end_record()
 
     def pause_writing(self) -> None:
         self.writing_paused = True
@@ -266,6 +269,10 @@ class ClientConnection(BatchedProtocol):
                 b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n" if head.websocket else b"\r\n",
             )
         )
+        watch = proxy.watch
+        watch.left -= 1
+        if watch.left < 0:
+            self._exchange.record = watch.begin(lane, evaluation, known)
         self._exchange.begin(
             lane,
             evaluation,
@@ -424,6 +431,8 @@ class ClientConnection(BatchedProtocol):
         """The answer is complete: take the next request, or close."""
         if self._transport.is_closing():
             return
+        if self._exchange.record is not None:
+            self._end_record()
         if not self.request_complete:
             self._linger()
         elif self._closes or self._at_end:
@@ -438,6 +447,11 @@ class ClientConnection(BatchedProtocol):
                 data, self._buffer = self._buffer, b""
                 self._transport.resume_reading()
                 self._read_head(data)
+
+    def _end_record(self) -> None:
+        record, self._exchange.record = self._exchange.record, None
+        if record is not None:
+            record.end(monotonic())
 
     def _refuse(self, status: int, detail: str | None) -> None:
         """Answer bytes that are not acceptable; what follows them cannot be trusted."""

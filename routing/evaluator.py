@@ -6,6 +6,7 @@ Never opens a connection itself: the SDK's client and its store are given.
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 from ldclient import Context, LDClient
 from ldclient.interfaces import FeatureStore
@@ -14,6 +15,7 @@ from ldclient.versioned_data_kind import FEATURES
 from routing.context import RequestContext
 from routing.decision import Evaluation
 from routing.evaluation_counts import EvaluationCounts, Given, Tally
+from routing.flag_events import Detail
 from routing.stages import Stage, parse_stage
 
 UNKNOWN = Evaluation(Stage.OFF, "CLIENT_NOT_READY", None)
@@ -46,13 +48,19 @@ class Evaluator:
         self._old: dict[bytes, Known] = {}
         self.counts = EvaluationCounts(time.time())
         """Of requests, not of evaluations."""
+        self.on_context: Callable[[Known], object] | None = None
+        """Is told of each context that was not in the cache."""
 
     def known(self, identity: bytes, build: Callable[[bytes], RequestContext]) -> Known:
         """The context of `identity`; `build` makes it when it is not in the cache."""
         known = self._young.get(identity)
         if known is not None:
             return known
-        known = self._old.get(identity) or Known(build(identity))
+        known = self._old.get(identity)
+        if known is None:
+            known = Known(build(identity))
+            if self.on_context is not None:
+                self.on_context(known)
         if len(self._young) >= self._capacity:
             self._old, self._young = self._young, {}
         self._young[identity] = known
@@ -66,6 +74,17 @@ class Evaluator:
         evaluation, tally = found
         tally.count += 1
         return evaluation
+
+    def detail(self, flag: str, known: Known) -> Detail | None:
+        """All there is to say of one evaluation, made anew; None if the flag is not known."""
+        found = self._store.get(FEATURES, flag, _itself)
+        if found is None or not known.context.valid:
+            return None
+        detail = self._client.variation_detail(flag, known.context, Stage.OFF.value)
+        stage = parse_stage(detail.value).value
+        given = Given(flag, detail.variation_index, _version(found), stage)
+        ratio = found.sampling_ratio
+        return Detail(given, detail.reason, 1 if ratio is None else ratio)
 
     def clear(self) -> None:
         """Forget everything: a flag, a segment or the routing rules changed."""
@@ -85,6 +104,10 @@ class Evaluator:
         stage = parse_stage(detail.value)
         given = Given(flag, detail.variation_index, version, stage.value)
         return Evaluation(stage, str(reason), version), self.counts.tally(given, known.document)
+
+
+def _itself(flag: Any) -> Any:
+    return flag
 
 
 def _version(flag: object) -> int | None:

@@ -14,8 +14,9 @@ from routing.decision import Evaluation
 from routing.lanes import Lane
 from routing.message import ResponseHead
 from routing.pool import Endpoint
+from routing.record import Record
 from routing.recovery import SERVER_ERRORS, STATUS_OF, Failure, Move, next_move, pause
-from routing.stages import SAFE_METHODS
+from routing.stages import SAFE_METHODS, Side
 from routing.upstream_side import UpstreamConnection
 
 MAX_PENDING = 64 * 1024
@@ -82,6 +83,7 @@ class Exchange:
         "answered",
         "evaluation",
         "fell_back",
+        "record",
     )
 
     _lane: Lane
@@ -106,6 +108,8 @@ class Exchange:
         self._started = 0.0
         self.evaluation: Evaluation | None = None
         self.fell_back = False
+        self.record: Record | None = None
+        """Of the request in flight, if it is watched."""
 
     def begin(
         self,
@@ -175,6 +179,8 @@ class Exchange:
             self._connection.abort()
             self._connection = None
         if self.answered:
+            if self.record is not None:
+                self.record.breaks()
             self._client.abort()
         else:
             self.on_failure(Failure.SLOW)
@@ -183,8 +189,12 @@ class Exchange:
         """The time for the whole exchange has passed."""
         self.cancel()
         if self.answered:
+            if self.record is not None:
+                self.record.breaks()
             self._client.abort()
             return
+        if self.record is not None:
+            self.record.fails(self._side, Failure.SLOW, monotonic())
         if not self.fell_back:
             self._count(failed=True)
         self._client.fail(STATUS_OF[Failure.SLOW])
@@ -213,6 +223,8 @@ class Exchange:
         self._client.interim(head)
 
     def on_answer(self, head: ResponseHead, body: bytes, *, complete: bool) -> None:
+        if self.record is not None:
+            self.record.is_answered(head.status, monotonic())
         if head.status >= 500 and head.status in SERVER_ERRORS:
             move = self._move(Failure.SERVER_ERROR)
             if move is Move.FALL_BACK:
@@ -242,6 +254,8 @@ class Exchange:
             self.cancel()
             self.on_failure(Failure.GARBLED)
             return
+        if self.record is not None:
+            self.record.is_answered(head.status, monotonic())
         if self.fell_back:
             self._lane.cell.fallbacks += 1
         else:
@@ -261,10 +275,14 @@ class Exchange:
         self._connection = None
         if not self.fell_back:
             self._lane.cell.errors += 1
+        if self.record is not None:
+            self.record.breaks()
         self._client.abort()
 
     def on_failure(self, failure: Failure) -> None:
         self._connection = None
+        if self.record is not None:
+            self.record.fails(self._side, failure, monotonic())
         move = self._move(failure)
         if move is Move.FALL_BACK:
             self._fall_back()
@@ -287,6 +305,10 @@ class Exchange:
 
     def resume_request(self) -> None:
         self._client.resume_reading()
+
+    @property
+    def _side(self) -> Side:
+        return Side.OLD if self.fell_back else self._lane.decision.origin
 
     def _move(self, failure: Failure) -> Move:
         if not self._retry_until:
@@ -342,6 +364,8 @@ class Exchange:
         complete = self._client.request_complete
         timeouts = self._timeouts
         self._client.expect_progress(timeouts.response if complete else timeouts.stall)
+        if self.record is not None:
+            self.record.asks(self._side, monotonic())
         connection.start(self, self._method, head)
 
     def _let_go(self, *, complete: bool) -> None:

@@ -17,11 +17,30 @@ from routing.table import Route, RouteTable
 class Lane:
     """The prepared answer for one route, access and stage."""
 
-    __slots__ = ("_label", "cell", "endpoint", "fallback", "repeat_writes", "stage_line")
+    __slots__ = (
+        "_label",
+        "access",
+        "cell",
+        "decision",
+        "endpoint",
+        "fallback",
+        "repeat_writes",
+        "route",
+        "stage_line",
+    )
 
     def __init__(
-        self, decision: Decision, endpoint: Endpoint, fallback: Endpoint | None, cell: Cell
+        self,
+        route: Route | None,
+        access: Access,
+        decision: Decision,
+        endpoint: Endpoint,
+        fallback: Endpoint | None,
+        cell: Cell,
     ) -> None:
+        self.route = route
+        self.access = access
+        self.decision = decision
         self.endpoint = endpoint
         self.fallback = fallback
         """The monolith, when it is not asked in the first place."""
@@ -71,6 +90,8 @@ class Routing:
             decision = decide(route, access, stage)
             new = route is not None and decision.origin is Side.NEW
             return Lane(
+                route,
+                access,
                 decision,
                 services[route.service] if route is not None and new else monolith,
                 monolith if new else None,

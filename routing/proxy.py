@@ -10,6 +10,7 @@ from routing.lanes import Routing
 from routing.outbox import Outbox
 from routing.pool import Endpoint
 from routing.stats import Stats
+from routing.watch import Watch
 
 TICK_SECONDS = 0.25
 
@@ -31,6 +32,8 @@ class Proxy:
         self.draining = False
         self._endpoints: dict[str, Endpoint] = {}
         self.routing = self._route(config)
+        self.watch = Watch(config, evaluator)
+        evaluator.on_context = self.watch.see
         self._timer = loop.call_later(TICK_SECONDS, self._tick)
 
     def apply(self, config: ProxyConfig) -> None:
@@ -43,6 +46,7 @@ class Proxy:
             raise
         for endpoint in before.values():
             endpoint.close()
+        self.watch.apply(config)
         self.evaluator.clear()
 
     def edge(self) -> ClientConnection:
@@ -83,4 +87,5 @@ class Proxy:
             client.late()
         for endpoint in self._endpoints.values():
             endpoint.tick()
+        self.watch.tick()
         self._timer = self.loop.call_later(TICK_SECONDS, self._tick)

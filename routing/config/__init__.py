@@ -6,6 +6,7 @@ Read by the parent from a JSON file, sent to the workers as it is. Pure: reads n
 from routing.config.base import address_of
 from routing.config.context import ContextRules, CookieSource, HeaderSource, Source
 from routing.config.document import Address, ProxyConfig, parse_config
+from routing.config.events import Events
 from routing.config.limits import Limits
 from routing.config.routes import Capability, Condition, RouteRule
 from routing.config.timeouts import Timeouts
@@ -16,6 +17,7 @@ __all__ = [
     "Condition",
     "ContextRules",
     "CookieSource",
+    "Events",
     "HeaderSource",
     "Limits",
     "ProxyConfig",

@@ -6,6 +6,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from routing.config.base import Model, OriginUrl
 from routing.config.context import ContextRules
+from routing.config.events import Events
 from routing.config.limits import Limits
 from routing.config.routes import Capability
 from routing.config.timeouts import Timeouts
@@ -33,6 +34,7 @@ class ProxyConfig(Model):
     expose_decision: bool = False
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()
+    events: Events = Events()
 
     @model_validator(mode="after")
     def _services_exist(self) -> "ProxyConfig":
