@@ -78,6 +78,7 @@ def application(fleet: Fleet, config: Callable[[], ProxyConfig]) -> Starlette:
                 accepting=member.accepting,
                 flags=member.flags,
                 connections=member.report.get("connections", 0),
+                lines_dropped=member.report.get("lines_dropped", 0),
             )
             for member in fleet.members
         ]

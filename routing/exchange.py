@@ -141,7 +141,9 @@ class Exchange:
         self._dispatch()
 
     def send(self, data: bytes) -> None:
-        """More of the request's body."""
+        """More of the request's body, or of a tunnel."""
+        if self.record is not None:
+            self.record.received += len(data)
         if self._connection is not None:
             self._connection.write(data)
             return
@@ -236,6 +238,8 @@ class Exchange:
         else:
             self._count(failed=head.status >= 500)
         self.answered = True
+        if self.record is not None:
+            self.record.sent = len(body)
         if complete:
             self._connection = None
         else:
@@ -243,6 +247,8 @@ class Exchange:
         self._client.answer(head, body, complete=complete)
 
     def on_body(self, data: bytes, *, complete: bool) -> None:
+        if self.record is not None:
+            self.record.sent += len(data)
         if complete:
             self._connection = None
         else:
@@ -265,6 +271,8 @@ class Exchange:
         self._client.tunnel(head, data)
 
     def on_tunnel_data(self, data: bytes) -> None:
+        if self.record is not None:
+            self.record.sent += len(data)
         self._client.tunnel_data(data)
 
     def on_tunnel_eof(self) -> bool:
@@ -324,6 +332,8 @@ class Exchange:
     def _fall_back(self) -> None:
         self._count(failed=True)
         self.fell_back = True
+        if self.record is not None:
+            self.record.fell_back = True
         self._attempt = 0
         self._retry_until = 0.0
         if self._lane.fallback is not None:

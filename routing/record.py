@@ -5,10 +5,23 @@ Pure: times are monotonic seconds that come in. Only a request that is watched h
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
+from routing.decision import Decision, Evaluation
+from routing.message import RequestHead
 from routing.recovery import Failure
 from routing.stages import Side
+from routing.table import Route
+
+
+class Lane(Protocol):
+    """What a record knows of the lane that a request takes, see `routing.lanes`."""
+
+    @property
+    def route(self) -> Route | None: ...
+
+    @property
+    def decision(self) -> Decision: ...
 
 
 class Attempt:
@@ -32,22 +45,74 @@ class Attempt:
 class Record:
     """See the module."""
 
-    __slots__ = ("_done", "attempts", "began", "ended", "migration_op")
+    __slots__ = (
+        "_done",
+        "attempts",
+        "began",
+        "complete",
+        "edge",
+        "ended",
+        "evaluation",
+        "fell_back",
+        "head",
+        "lane",
+        "logged",
+        "migration_op",
+        "peer",
+        "received",
+        "sent",
+        "status",
+    )
 
     def __init__(
         self,
+        head: RequestHead,
+        lane: Lane,
+        evaluation: Evaluation | None,
+        peer: bytes,
+        *,
+        edge: bool,
         began: float,
         done: Callable[["Record"], object],
-        *,
-        migration_op: dict[str, Any] | None = None,
     ) -> None:
-        """`done` is called once, at the end of the request. `migration_op`: the event still without
-        its measurements, if there is to be one."""
+        """`peer`: the client's address. `done` is called once, at the end of the request."""
+        self.head = head
+        self.lane = lane
+        self.evaluation = evaluation
+        self.peer = peer
+        self.edge = edge
+        self.began = self.ended = began
         self._done = done
-        self.migration_op = migration_op
         self.attempts: list[Attempt] = []
-        self.began = began
-        self.ended = began
+        self.status: int | None = None
+        """Of the answer that the client gets."""
+        self.fell_back = False
+        self.complete = False
+        """The answer, or the tunnel, came to its end."""
+        self.received = 0
+        """Bytes after the request's head."""
+        self.sent = 0
+        """Bytes after the answer's head."""
+        self.logged = False
+        """Whether it is in the access log's sample."""
+        self.migration_op: dict[str, Any] | None = None
+        """The event still without its measurements, if there is to be one."""
+
+    @property
+    def error(self) -> str | None:
+        """OpenTelemetry's `error.type`; None if all went well, or the client is to blame."""
+        if not self.complete:
+            broken = self.attempts and self.attempts[-1].error
+            return broken or "client_gone"
+        if self.status is not None and self.status >= 500:
+            failed = self.attempts and self.attempts[-1].error
+            return failed or str(self.status)
+        return None
+
+    @property
+    def failed(self) -> bool:
+        """Whether anything went wrong, also if the monolith made up for it."""
+        return self.fell_back or self.error is not None
 
     # Called by the exchange.
 
@@ -60,6 +125,7 @@ class Record:
 
     def is_answered(self, status: int, now: float) -> None:
         """The head of a final answer has come."""
+        self.status = status
         attempt = self.attempts[-1]
         attempt.status = status
         attempt.ended = now
@@ -77,7 +143,8 @@ class Record:
 
     # Called by the client side.
 
-    def end(self, now: float) -> None:
+    def end(self, now: float, *, complete: bool) -> None:
         """The client is answered, or gone."""
         self.ended = now
+        self.complete = complete or self.status == 101
         self._done(self)

@@ -21,6 +21,7 @@ from routing.admin import application
 from routing.config import ProxyConfig, parse_config
 from routing.errors import CannotStart, InvalidConfig
 from routing.fleet import Fleet
+from routing.log_file import check_writable
 from routing.table import RouteTable
 
 LOOK_EVERY: Final = 1.0
@@ -129,6 +130,8 @@ def load_config(path: Path) -> ProxyConfig:
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidConfig(f"{path} cannot be read: {error}") from None
     RouteTable(config.capabilities)
+    if config.access_log is not None:
+        check_writable(config.access_log.path, f"{path}: access_log.path")
     return config
 
 

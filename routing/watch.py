@@ -10,11 +10,14 @@ from typing import Any, Final
 
 from ldclient.impl.events.event_context_formatter import EventContextFormatter
 
+from routing.access_log import AccessLines
 from routing.config import ProxyConfig
 from routing.decision import Evaluation
 from routing.evaluator import Evaluator, Known
 from routing.flag_events import FlagEvents
 from routing.lanes import Lane
+from routing.log_file import LogBuffer
+from routing.message import RequestHead
 from routing.record import Record
 
 NOBODY: Final = 1 << 29
@@ -24,11 +27,24 @@ NOBODY: Final = 1 << 29
 class Watch:
     """See the module."""
 
-    __slots__ = ("_drawn", "_evaluator", "_events", "left")
+    __slots__ = (
+        "_access_log",
+        "_chance",
+        "_drawn",
+        "_evaluator",
+        "_events",
+        "_every",
+        "_lines",
+        "_log",
+        "_until_operation",
+        "left",
+    )
 
     def __init__(self, config: ProxyConfig, evaluator: Evaluator) -> None:
         self._evaluator = evaluator
-        self._events = FlagEvents(random.random, monotonic())
+        self._chance = random.random
+        self._events = FlagEvents(self._chance, monotonic())
+        self._log: LogBuffer | None = None
         self.apply(config)
 
     def apply(self, config: ProxyConfig) -> None:
@@ -43,17 +59,88 @@ class Watch:
             ),
             monotonic(),
         )
+        self._access_log = config.access_log
+        self._open_log()
+        self._every = self._log is not None
+        """Whether each request is looked at, not only candidates for an event."""
         self._draw()
 
     def see(self, known: Known) -> None:
         """A context that was not known before."""
         self._events.see(known.context, time(), monotonic())
 
-    def begin(self, lane: Lane, evaluation: Evaluation | None, known: Known) -> Record | None:
+    def begin(
+        self,
+        head: RequestHead,
+        lane: Lane,
+        evaluation: Evaluation | None,
+        known: Known,
+        peer: bytes,
+        *,
+        edge: bool,
+    ) -> Record | None:
         """The record of a request if anybody wants one. To be called when `left` is below 0."""
         now = monotonic()
+        event = self._migration_op(lane, evaluation, known, now)
+        log = self._access_log
+        logged = log is not None and (log.sample == 1.0 or self._chance() < log.sample)
+        if event is None and not logged and not (log is not None and log.errors):
+            return None
+        record = Record(head, lane, evaluation, peer, edge=edge, began=now, done=self._end)
+        record.migration_op = event
+        record.logged = logged
+        return record
+
+    def refuse(self, peer: bytes, status: int, *, edge: bool) -> None:
+        """Bytes that are no request were answered with `status`."""
+        if self._log is not None:
+            self._log.add(self._lines.refusal(status, peer, time(), edge=edge))
+
+    def tick(self) -> None:
+        """To be called several times a second."""
+        if self._log is not None:
+            self._log.flush()
         bound = self._events.bound
+        if bound is not None and bound.relax(monotonic()):
+            waiting = self._until_operation if self._every else self.left
+            bound.let_pass(self._drawn - waiting)
+            self._draw()
+
+    def take_events(self) -> list[dict[str, Any]]:
+        """What the flag server is to be told of single requests and contexts, once."""
+        return self._events.take()
+
+    def close(self) -> None:
+        """Have the last lines written."""
+        if self._log is not None:
+            self._log.close()
+            self._log = None
+
+    @property
+    def lines_dropped(self) -> int:
+        """Lines of the access log that were not written."""
+        return 0 if self._log is None else self._log.dropped
+
+    def _open_log(self) -> None:
+        access_log = self._access_log
+        path = None if access_log is None else access_log.path
+        if self._log is not None and self._log.path != path:
+            self.close()
+        if access_log is not None:
+            self._lines = AccessLines(access_log)
+            self._log = self._log or LogBuffer(access_log.path)
+
+    def _migration_op(
+        self, lane: Lane, evaluation: Evaluation | None, known: Known, now: float
+    ) -> dict[str, Any] | None:
+        """The event of this request if its turn has come and it is chosen."""
+        if self._every:
+            self.left = 0
+            self._until_operation -= 1
+            if self._until_operation >= 0:
+                return None
         event = None
+        bound = self._events.bound
         if bound is not None:
             bound.let_pass(self._drawn)
             detail = None
@@ -63,25 +150,20 @@ class Watch:
                     detail = None  # the decision was made elsewhere, or the flag has just changed
             event = self._events.begin(detail, lane.access, known.context, time(), now)
         self._draw()
-        if event is None:
-            return None
-        return Record(now, self._end, migration_op=event)
-
-    def tick(self) -> None:
-        """To be called several times a second."""
-        bound = self._events.bound
-        if bound is not None and bound.relax(monotonic()):
-            bound.let_pass(self._drawn - self.left)
-            self._draw()
-
-    def take_events(self) -> list[dict[str, Any]]:
-        """What the flag server is to be told of single requests and contexts, once."""
-        return self._events.take()
+        return event
 
     def _draw(self) -> None:
+        """Choose the next candidate for an event."""
         bound = self._events.bound
-        self.left = self._drawn = NOBODY if bound is None else bound.gap()
+        self._drawn = self._until_operation = NOBODY if bound is None else bound.gap()
+        self.left = 0 if self._every else self._drawn
 
     def _end(self, record: Record) -> None:
         if record.migration_op is not None:
             self._events.end(record.migration_op, record.attempts)
+        log = self._access_log
+        if log is None or self._log is None:
+            return
+        if record.logged or (log.errors and record.failed):
+            began = time() - (record.ended - record.began)
+            self._log.add(self._lines.line(record, began))

@@ -125,6 +125,7 @@ class Worker:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LAST_EVENTS):
                     await self._send_events()
+        self._proxy.watch.close()
         await asyncio.to_thread(self._client.close)
         with contextlib.suppress(OSError):
             await self._reports.drain()
@@ -168,6 +169,7 @@ class Worker:
             "flags": self._flags_state(),
             "connections": len(self._proxy.clients),
             "cells": self._proxy.stats.document(),
+            "lines_dropped": self._proxy.watch.lines_dropped,
         }
         self._reports.write(json.dumps(report).encode() + b"\n")
 

@@ -3,6 +3,7 @@
 Read by the parent from a JSON file, sent to the workers as it is. Pure: reads no file.
 """
 
+from routing.config.access_log import AccessLog, Redaction
 from routing.config.base import address_of
 from routing.config.context import ContextRules, CookieSource, HeaderSource, Source
 from routing.config.document import Address, ProxyConfig, parse_config
@@ -12,6 +13,7 @@ from routing.config.routes import Capability, Condition, RouteRule
 from routing.config.timeouts import Timeouts
 
 __all__ = [
+    "AccessLog",
     "Address",
     "Capability",
     "Condition",
@@ -21,6 +23,7 @@ __all__ = [
     "HeaderSource",
     "Limits",
     "ProxyConfig",
+    "Redaction",
     "RouteRule",
     "Source",
     "Timeouts",

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, ValidationError, model_validator
 
+from routing.config.access_log import AccessLog
 from routing.config.base import Model, OriginUrl
 from routing.config.context import ContextRules
 from routing.config.events import Events
@@ -35,6 +36,7 @@ class ProxyConfig(Model):
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()
     events: Events = Events()
+    access_log: AccessLog | None = None
 
     @model_validator(mode="after")
     def _services_exist(self) -> "ProxyConfig":

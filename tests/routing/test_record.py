@@ -1,7 +1,10 @@
 """What a record says of the attempts of one request."""
 
+from unittest.mock import Mock
+
 import pytest
 
+from routing.message import RequestReader
 from routing.record import Record
 from routing.recovery import Failure
 from routing.stages import Side
@@ -38,7 +41,9 @@ def test_attempts(
     calls: str, expected: list[tuple[Side, float, float | None, int | None, str | None]]
 ) -> None:
     ended: list[Record] = []
-    record = Record(1.0, ended.append)
+    head = RequestReader().read(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert head is not None
+    record = Record(head, Mock(), None, b"", edge=True, began=1.0, done=ended.append)
     for call in calls.split("; "):
         verb, *words = call.split()
         if verb == "asks":
@@ -49,7 +54,7 @@ def test_attempts(
             record.breaks()
         else:
             record.fails(Side(words[0]), Failure[verb.upper()], float(words[1]))
-    record.end(9.0)
+    record.end(9.0, complete=True)
     assert ended == [record]
     assert record.ended == 9.0
     assert [(a.side, a.began, a.ended, a.status, a.error) for a in record.attempts] == expected
