@@ -1,75 +1,25 @@
 """The access log's lines: JSON with the names of OpenTelemetry's semantic conventions.
 
 Pure: the time comes in. Whatever came from outside is encoded as a JSON string in ASCII, so that no
-line can be forged, and cut at MAX_VALUE. Secrets are hidden before that.
+line can be forged. Secrets are hidden before that.
 """
 
-import re
 from collections.abc import Iterable
 from json.encoder import encode_basestring_ascii as quote
 from time import gmtime, strftime
-from typing import Final
-from urllib.parse import unquote_to_bytes
 
-from routing.config import AccessLog
+from routing.hiding import Hiding, readable, split_host
 from routing.record import Lane, Record
-
-MAX_VALUE: Final = 2048
-"""Bytes of one value; the rest is left out."""
-HIDDEN: Final = b"REDACTED"
-CREDENTIALS: Final = frozenset(
-    b"authorization proxy-authorization x-api-key x-auth-token x-access-token x-csrf-token "
-    b"x-xsrf-token x-amz-security-token x-migrator-context".split()
-)
-"""Fields whose value is never logged."""
-SECRETS: Final = (
-    *("token", "secret", "passw", "pwd", "session", "credential", "signature", "authorization"),
-    *("apikey", "api_key", "api-key", "accesskey", "access_key", "private_key", "jwt", "assertion"),
-)
-"""Words in the names of parameters whose value is never logged."""
-_SECRET_NAMES: Final = frozenset((b"auth", b"code", b"key", b"otp", b"pin", b"sid", b"sig"))
-"""The same as whole names."""
-_COOKIE: Final = re.compile(rb"(?<==)[^;]*+")
-
-
-class Hiding:
-    """Hides what must not be logged."""
-
-    def __init__(self, headers: Iterable[str] = (), query: Iterable[str] = ()) -> None:
-        """Names of fields and words in names of parameters that are secret too."""
-        self._fields = CREDENTIALS | {name.lower().encode() for name in headers}
-        words = (re.escape(word.encode()) for word in (*SECRETS, *query))
-        self._secret = re.compile(rb"(?i)" + b"|".join(words)).search
-
-    def query(self, query: bytes) -> bytes:
-        """Without the values of parameters that are secret by their name."""
-        return b"&".join(map(self._parameter, query.split(b"&"))) if query else query
-
-    def field(self, name: bytes, value: bytes) -> bytes:
-        """The value of the field `name`, in lower case, as it may be logged."""
-        if name in self._fields:
-            return HIDDEN
-        if name == b"cookie":
-            return _COOKIE.sub(HIDDEN, value)
-        if name == b"referer":
-            address, mark, query = value.partition(b"?")
-            return address + mark + self.query(query)
-        return value
-
-    def _parameter(self, parameter: bytes) -> bytes:
-        name, equals, _ = parameter.partition(b"=")
-        plain = unquote_to_bytes(name) if b"%" in name else name
-        if equals and (self._secret(plain) or plain.lower() in _SECRET_NAMES):
-            return name + b"=" + HIDDEN
-        return parameter
+from routing.span_attributes import reason_of
 
 
 class AccessLines:
     """Makes the lines of one configuration."""
 
-    def __init__(self, config: AccessLog) -> None:
-        self._hiding = Hiding(config.redact.headers, config.redact.query)
-        self._fields = tuple((name.lower().encode(), _key(name)) for name in config.fields)
+    def __init__(self, fields: Iterable[str], hiding: Hiding) -> None:
+        """`fields`: names of the request's fields to log."""
+        self._hiding = hiding
+        self._fields = tuple((name.lower().encode(), _key(name)) for name in fields)
         self._lanes: dict[Lane, str] = {}
         self._second = -1
         self._date = ""
@@ -102,11 +52,14 @@ class AccessLines:
         parts.append(self._lanes.get(record.lane) or self._of_lane(record.lane))
         evaluation = record.evaluation
         if evaluation is not None:
-            parts.append(f',"feature_flag.result.reason":{quote(evaluation.reason)}')
+            parts.append(f',"feature_flag.result.reason":{quote(reason_of(evaluation.reason))}')
             if evaluation.version is not None:
                 parts.append(f',"feature_flag.version":{evaluation.version}')
         if record.fell_back:
             parts.append(',"migrator.fallback":true')
+        if record.trace is not None:
+            trace_id, span_id = record.trace.ids
+            parts.append(f',"trace_id":"{trace_id}","span_id":"{span_id}"')
         error = record.error
         if error is not None:
             parts.append(f',"error.type":{quote(error)}')
@@ -142,12 +95,6 @@ class AccessLines:
         return text
 
 
-def split_host(host: bytes) -> tuple[bytes, bytes]:
-    """Name and port, which may be empty, of a valid Host."""
-    name, colon, port = host.rpartition(b":")
-    return (name, port) if colon and not host.endswith(b"]") else (host, b"")
-
-
 def _key(field: str) -> str:
     """OpenTelemetry's name for a request field."""
     name = field.lower()
@@ -155,4 +102,4 @@ def _key(field: str) -> str:
 
 
 def _quote(value: bytes) -> str:
-    return quote(value[:MAX_VALUE].decode("utf-8", "backslashreplace"))
+    return quote(readable(value))

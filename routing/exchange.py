@@ -365,6 +365,8 @@ class Exchange:
     def _use(self, connection: UpstreamConnection) -> None:
         self._connection = connection
         head = self._head
+        if self.record is not None:
+            head = self.record.asks(self._side, head, connection, monotonic())
         if self._pending:
             head = b"".join((head, *self._pending))
             self._drop_pending()
@@ -374,8 +376,6 @@ class Exchange:
         complete = self._client.request_complete
         timeouts = self._timeouts
         self._client.expect_progress(timeouts.response if complete else timeouts.stall)
-        if self.record is not None:
-            self.record.asks(self._side, monotonic())
         connection.start(self, self._method, head)
 
     def _let_go(self, *, complete: bool) -> None:

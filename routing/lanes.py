@@ -76,8 +76,7 @@ class Routing:
     ) -> None:
         self.table = RouteTable(config.capabilities)
         self.contexts = ContextReader(config.context)
-        logged = () if config.access_log is None else config.access_log.fields
-        wanted = {*self.contexts.wanted, *self.table.wanted, *logged}
+        wanted = {*self.contexts.wanted, *self.table.wanted, *config.watched_fields}
         self.reader = RequestReader(wanted, config.limits)
         self.limits = config.limits
         self.max_body = sys.maxsize if config.limits.body is None else config.limits.body

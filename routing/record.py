@@ -5,13 +5,18 @@ Pure: times are monotonic seconds that come in. Only a request that is watched h
 """
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from routing.decision import Decision, Evaluation
+from routing.hiding import Hiding
 from routing.message import RequestHead
 from routing.recovery import Failure
 from routing.stages import Side
 from routing.table import Route
+
+CLIENT_GONE: Final = "client_gone"
+Peer = tuple[str, int]
+"""Address and port."""
 
 
 class Lane(Protocol):
@@ -22,6 +27,24 @@ class Lane(Protocol):
 
     @property
     def decision(self) -> Decision: ...
+
+
+class Trace(Protocol):
+    """The spans of a request, see `routing.tracing`."""
+
+    @property
+    def ids(self) -> tuple[str, str]: ...
+
+    def send(self, attempt: "Attempt", head: bytes, peer: Peer | None) -> bytes: ...
+
+    def end(self, record: "Record", hiding: Hiding) -> None: ...
+
+
+class Connection(Protocol):
+    """To an origin."""
+
+    @property
+    def peer(self) -> Peer | None: ...
 
 
 class Attempt:
@@ -62,6 +85,7 @@ class Record:
         "received",
         "sent",
         "status",
+        "trace",
     )
 
     def __init__(
@@ -97,13 +121,14 @@ class Record:
         """Whether it is in the access log's sample."""
         self.migration_op: dict[str, Any] | None = None
         """The event still without its measurements, if there is to be one."""
+        self.trace: Trace | None = None
 
     @property
     def error(self) -> str | None:
         """OpenTelemetry's `error.type`; None if all went well, or the client is to blame."""
         if not self.complete:
             broken = self.attempts and self.attempts[-1].error
-            return broken or "client_gone"
+            return broken or CLIENT_GONE
         if self.status is not None and self.status >= 500:
             failed = self.attempts and self.attempts[-1].error
             return failed or str(self.status)
@@ -116,12 +141,12 @@ class Record:
 
     # Called by the exchange.
 
-    def asks(self, side: Side, now: float) -> None:
-        """The request is sent to an origin; the time since the last attempt belongs to this one."""
-        began = self.began
-        if self.attempts:
-            began = self.attempts[-1].ended or now
-        self.attempts.append(Attempt(side, began))
+    def asks(self, side: Side, head: bytes, connection: Connection, now: float) -> bytes:
+        """The request is sent to an origin; returns `head` as it is to be sent."""
+        attempt = self._attempt(side, now)
+        if self.trace is None:
+            return head
+        return self.trace.send(attempt, head, connection.peer)
 
     def is_answered(self, status: int, now: float) -> None:
         """The head of a final answer has come."""
@@ -133,7 +158,7 @@ class Record:
     def fails(self, side: Side, failure: Failure, now: float) -> None:
         """The origin could not be reached, or has failed the request."""
         if not self.attempts or self.attempts[-1].ended is not None:
-            self.asks(side, now)
+            self._attempt(side, now)
         self.attempts[-1].ended = now
         self.attempts[-1].error = failure.name.lower()
 
@@ -148,3 +173,12 @@ class Record:
         self.ended = now
         self.complete = complete or self.status == 101
         self._done(self)
+
+    def _attempt(self, side: Side, now: float) -> Attempt:
+        """A new one, to which the time since the one before belongs."""
+        began = self.began
+        if self.attempts:
+            began = self.attempts[-1].ended or now
+        attempt = Attempt(side, began)
+        self.attempts.append(attempt)
+        return attempt

@@ -4,21 +4,26 @@
 request costs.
 """
 
+import os
 import random
 from time import monotonic, time
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ldclient.impl.events.event_context_formatter import EventContextFormatter
 
 from routing.access_log import AccessLines
-from routing.config import ProxyConfig
+from routing.config import ProxyConfig, Tracing
 from routing.decision import Evaluation
 from routing.evaluator import Evaluator, Known
 from routing.flag_events import FlagEvents
+from routing.hiding import Hiding
 from routing.lanes import Lane
 from routing.log_file import LogBuffer
 from routing.message import RequestHead
 from routing.record import Record
+
+if TYPE_CHECKING:
+    from routing.tracing import Spans
 
 NOBODY: Final = 1 << 29
 """Requests to count down when nobody wants to know of any. More would make counting slower."""
@@ -34,8 +39,11 @@ class Watch:
         "_evaluator",
         "_events",
         "_every",
+        "_hiding",
         "_lines",
         "_log",
+        "_spans",
+        "_tracing",
         "_until_operation",
         "left",
     )
@@ -45,6 +53,8 @@ class Watch:
         self._chance = random.random
         self._events = FlagEvents(self._chance, monotonic())
         self._log: LogBuffer | None = None
+        self._tracing: Tracing | None = None
+        self._spans: Spans | None = None
         self.apply(config)
 
     def apply(self, config: ProxyConfig) -> None:
@@ -60,8 +70,10 @@ class Watch:
             monotonic(),
         )
         self._access_log = config.access_log
+        self._hiding = Hiding(config.redact.headers, config.redact.query)
         self._open_log()
-        self._every = self._log is not None
+        self._open_spans(config.tracing)
+        self._every = self._log is not None or self._spans is not None
         """Whether each request is looked at, not only candidates for an event."""
         self._draw()
 
@@ -84,11 +96,13 @@ class Watch:
         event = self._migration_op(lane, evaluation, known, now)
         log = self._access_log
         logged = log is not None and (log.sample == 1.0 or self._chance() < log.sample)
-        if event is None and not logged and not (log is not None and log.errors):
+        trace = None if self._spans is None else self._spans.begin(head, now)
+        if event is None and trace is None and not logged and not (log and log.errors):
             return None
         record = Record(head, lane, evaluation, peer, edge=edge, began=now, done=self._end)
         record.migration_op = event
         record.logged = logged
+        record.trace = trace
         return record
 
     def refuse(self, peer: bytes, status: int, *, edge: bool) -> None:
@@ -110,11 +124,10 @@ class Watch:
         """What the flag server is to be told of single requests and contexts, once."""
         return self._events.take()
 
-    def close(self) -> None:
-        """Have the last lines written."""
-        if self._log is not None:
-            self._log.close()
-            self._log = None
+    def close(self, patience: float = 0.0) -> None:
+        """Have the last lines and spans written; wait `patience` seconds for the spans."""
+        self._close_log()
+        self._close_spans(patience)
 
     @property
     def lines_dropped(self) -> int:
@@ -125,10 +138,33 @@ class Watch:
         access_log = self._access_log
         path = None if access_log is None else access_log.path
         if self._log is not None and self._log.path != path:
-            self.close()
+            self._close_log()
         if access_log is not None:
-            self._lines = AccessLines(access_log)
+            self._lines = AccessLines(access_log.fields, self._hiding)
             self._log = self._log or LogBuffer(access_log.path)
+
+    def _close_log(self) -> None:
+        if self._log is not None:
+            self._log.close()
+            self._log = None
+
+    def _open_spans(self, config: Tracing | None) -> None:
+        if config == self._tracing:
+            return
+        self._close_spans(0.0)
+        self._tracing = config
+        if config is None:
+            return
+        # Only here: OpenTelemetry takes memory and time to import.
+        from routing.tracing import Spans, is_disabled
+
+        if not is_disabled(os.environ):
+            self._spans = Spans(config, os.environ, self._chance, monotonic())
+
+    def _close_spans(self, patience: float) -> None:
+        if self._spans is not None:
+            self._spans.close().join(patience)
+            self._spans = None
 
     def _migration_op(
         self, lane: Lane, evaluation: Evaluation | None, known: Known, now: float
@@ -161,6 +197,8 @@ class Watch:
     def _end(self, record: Record) -> None:
         if record.migration_op is not None:
             self._events.end(record.migration_op, record.attempts)
+        if record.trace is not None:
+            record.trace.end(record, self._hiding)
         log = self._access_log
         if log is None or self._log is None:
             return

@@ -125,7 +125,7 @@ class Worker:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LAST_EVENTS):
                     await self._send_events()
-        self._proxy.watch.close()
+        await asyncio.to_thread(self._proxy.watch.close, LAST_EVENTS)
         await asyncio.to_thread(self._client.close)
         with contextlib.suppress(OSError):
             await self._reports.drain()

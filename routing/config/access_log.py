@@ -7,16 +7,6 @@ from pydantic import Field
 from routing.config.base import Model, Token
 
 
-class Redaction(Model):
-    """What is hidden beside credentials, cookies' values and parameters that sound like secrets,
-    which are never logged."""
-
-    headers: tuple[Token, ...] = ()
-    """Fields whose value is hidden."""
-    query: tuple[Annotated[str, Field(min_length=1, max_length=64)], ...] = ()
-    """Parameters with one of these words in their name, in either case."""
-
-
 class AccessLog(Model):
     """Lines of JSON with OpenTelemetry's names."""
 
@@ -29,4 +19,3 @@ class AccessLog(Model):
     monolith answered in a service's place."""
     fields: tuple[Token, ...] = ("user-agent",)
     """Fields of the request to log."""
-    redact: Redaction = Redaction()

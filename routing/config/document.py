@@ -9,8 +9,10 @@ from routing.config.base import Model, OriginUrl
 from routing.config.context import ContextRules
 from routing.config.events import Events
 from routing.config.limits import Limits
+from routing.config.redaction import Redaction
 from routing.config.routes import Capability
 from routing.config.timeouts import Timeouts
+from routing.config.tracing import TRACED_FIELDS, Tracing
 from routing.errors import InvalidConfig
 
 
@@ -37,6 +39,15 @@ class ProxyConfig(Model):
     limits: Limits = Limits()
     events: Events = Events()
     access_log: AccessLog | None = None
+    tracing: Tracing | None = None
+    redact: Redaction = Redaction()
+
+    @property
+    def watched_fields(self) -> frozenset[str]:
+        """Names of the fields of a request that logs and traces want to see."""
+        logged = () if self.access_log is None else self.access_log.fields
+        traced = () if self.tracing is None else TRACED_FIELDS
+        return frozenset((*logged, *traced))
 
     @model_validator(mode="after")
     def _services_exist(self) -> "ProxyConfig":

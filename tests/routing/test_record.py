@@ -47,7 +47,7 @@ def test_attempts(
     for call in calls.split("; "):
         verb, *words = call.split()
         if verb == "asks":
-            record.asks(Side(words[0]), float(words[1]))
+            assert record.asks(Side(words[0]), b"head", Mock(), float(words[1])) == b"head"
         elif verb == "answered":
             record.is_answered(int(words[0]), float(words[1]))
         elif verb == "breaks":
