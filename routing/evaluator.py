@@ -86,6 +86,13 @@ class Evaluator:
         ratio = found.sampling_ratio
         return Detail(given, detail.reason, 1 if ratio is None else ratio)
 
+    def state(self, flag: str) -> dict[str, int | bool | None]:
+        """Version of `flag`, and whether it is on; both None if it is not known."""
+        found = self._store.get(FEATURES, flag, _itself)
+        if found is None:
+            return {"version": None, "on": None}
+        return {"version": found.version, "on": found.on}
+
     def clear(self) -> None:
         """Forget everything: a flag, a segment or the routing rules changed."""
         self._young = {}

@@ -169,6 +169,10 @@ class Worker:
             "flags": self._flags_state(),
             "connections": len(self._proxy.clients),
             "cells": self._proxy.stats.document(),
+            "known": {
+                flag: self._evaluator.state(flag)
+                for flag in {each.flag for each in self._config.capabilities.values()}
+            },
             "lines_dropped": self._proxy.watch.lines_dropped,
         }
         self._reports.write(json.dumps(report).encode() + b"\n")
