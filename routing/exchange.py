@@ -226,7 +226,7 @@ class Exchange:
 
     def on_answer(self, head: ResponseHead, body: bytes, *, complete: bool) -> None:
         if self.record is not None:
-            self.record.is_answered(head.status, monotonic())
+            self.record.is_answered(self._side, head.status, monotonic())
         if head.status >= 500 and head.status in SERVER_ERRORS:
             move = self._move(Failure.SERVER_ERROR)
             if move is Move.FALL_BACK:
@@ -261,7 +261,7 @@ class Exchange:
             self.on_failure(Failure.GARBLED)
             return
         if self.record is not None:
-            self.record.is_answered(head.status, monotonic())
+            self.record.is_answered(self._side, head.status, monotonic())
         if self.fell_back:
             self._lane.cell.fallbacks += 1
         else:

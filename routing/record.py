@@ -148,19 +148,18 @@ class Record:
             return head
         return self.trace.send(attempt, head, connection.peer)
 
-    def is_answered(self, status: int, now: float) -> None:
+    def is_answered(self, side: Side, status: int, now: float) -> None:
         """The head of a final answer has come."""
         self.status = status
-        attempt = self.attempts[-1]
+        attempt = self._open(side, now)
         attempt.status = status
         attempt.ended = now
 
     def fails(self, side: Side, failure: Failure, now: float) -> None:
         """The origin could not be reached, or has failed the request."""
-        if not self.attempts or self.attempts[-1].ended is not None:
-            self._attempt(side, now)
-        self.attempts[-1].ended = now
-        self.attempts[-1].error = failure.name.lower()
+        attempt = self._open(side, now)
+        attempt.error = failure.name.lower()
+        attempt.ended = now
 
     def breaks(self) -> None:
         """The answer broke off in its middle."""
@@ -173,6 +172,12 @@ class Record:
         self.ended = now
         self.complete = complete or self.status == 101
         self._done(self)
+
+    def _open(self, side: Side, now: float) -> Attempt:
+        """The attempt that is under way; one that was never sent begins here."""
+        if not self.attempts or self.attempts[-1].ended is not None:
+            return self._attempt(side, now)
+        return self.attempts[-1]
 
     def _attempt(self, side: Side, now: float) -> Attempt:
         """A new one, to which the time since the one before belongs."""

@@ -60,7 +60,7 @@ def test_a_line() -> None:
         b"User-Agent: Mozilla\r\nX-Api-Key: abc\r\nCookie: uid=42; theme=dark\r\n\r\n"
     )
     record.asks(Side.NEW, b"", Mock(), 10.0)
-    record.is_answered(200, 10.25)
+    record.is_answered(Side.NEW, 200, 10.25)
     record.sent = 512
     record.end(10.5, complete=True)
     assert line(record) == {
@@ -114,7 +114,7 @@ def test_outcomes(
             record.fails(Side.NEW, call, 11.0)
             record.fell_back = len(calls) > 1
         else:
-            record.is_answered(call, 11.0)
+            record.is_answered(Side.NEW, call, 11.0)
     record.status = status
     record.end(12.0, complete=complete)
     found = line(record)

@@ -49,7 +49,7 @@ def test_attempts(
         if verb == "asks":
             assert record.asks(Side(words[0]), b"head", Mock(), float(words[1])) == b"head"
         elif verb == "answered":
-            record.is_answered(int(words[0]), float(words[1]))
+            record.is_answered(record.attempts[-1].side, int(words[0]), float(words[1]))
         elif verb == "breaks":
             record.breaks()
         else:

@@ -105,7 +105,7 @@ def run(
         if isinstance(outcome, Failure):
             record.fails(side, outcome, now)
         else:
-            record.is_answered(outcome, now)
+            record.is_answered(side, outcome, now)
     record.fell_back = len(outcomes) > 1
     record.status = status or record.status
     record.end(20.0, complete=complete)

@@ -55,7 +55,7 @@ def requests(watch: Watch, count: int, status: int = 200) -> int:
         if record is not None:
             watched += 1
             record.asks(LANE.decision.origin, b"", Mock(), 0.0)
-            record.is_answered(status, 0.0)
+            record.is_answered(LANE.decision.origin, status, 0.0)
             record.end(0.0, complete=True)
     return watched
 
