@@ -273,7 +273,7 @@ class ClientConnection(BatchedProtocol):
         watch.left -= 1
         if watch.left < 0:
             self._exchange.record = watch.begin(
-                head, lane, evaluation, known, self._peer, edge=self._edge
+                head, lane, evaluation, known.context, self._peer, edge=self._edge
             )
         self._exchange.begin(
             lane,

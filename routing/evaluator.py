@@ -48,7 +48,7 @@ class Evaluator:
         self._old: dict[bytes, Known] = {}
         self.counts = EvaluationCounts(time.time())
         """Of requests, not of evaluations."""
-        self.on_context: Callable[[Known], object] | None = None
+        self.on_context: Callable[[Context], object] | None = None
         """Is told of each context that was not in the cache."""
 
     def known(self, identity: bytes, build: Callable[[bytes], RequestContext]) -> Known:
@@ -60,7 +60,7 @@ class Evaluator:
         if known is None:
             known = Known(build(identity))
             if self.on_context is not None:
-                self.on_context(known)
+                self.on_context(known.context)
         if len(self._young) >= self._capacity:
             self._old, self._young = self._young, {}
         self._young[identity] = known
@@ -75,12 +75,12 @@ class Evaluator:
         tally.count += 1
         return evaluation
 
-    def detail(self, flag: str, known: Known) -> Detail | None:
+    def detail(self, flag: str, context: Context) -> Detail | None:
         """All there is to say of one evaluation, made anew; None if the flag is not known."""
         found = self._store.get(FEATURES, flag, _itself)
-        if found is None or not known.context.valid:
+        if found is None or not context.valid:
             return None
-        detail = self._client.variation_detail(flag, known.context, Stage.OFF.value)
+        detail = self._client.variation_detail(flag, context, Stage.OFF.value)
         stage = parse_stage(detail.value).value
         given = Given(flag, detail.variation_index, _version(found), stage)
         ratio = found.sampling_ratio

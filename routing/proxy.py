@@ -32,7 +32,7 @@ class Proxy:
         self.draining = False
         self._endpoints: dict[str, Endpoint] = {}
         self.routing = self._route(config)
-        self.watch = Watch(config, evaluator)
+        self.watch = Watch(config, evaluator.detail)
         evaluator.on_context = self.watch.see
         self._timer = loop.call_later(TICK_SECONDS, self._tick)
 

@@ -11,7 +11,7 @@ from routing.decision import Decision, Evaluation
 from routing.hiding import Hiding
 from routing.message import RequestHead
 from routing.recovery import Failure
-from routing.stages import Side
+from routing.stages import Access, Side
 from routing.table import Route
 
 CLIENT_GONE: Final = "client_gone"
@@ -24,6 +24,9 @@ class Lane(Protocol):
 
     @property
     def route(self) -> Route | None: ...
+
+    @property
+    def access(self) -> Access: ...
 
     @property
     def decision(self) -> Decision: ...

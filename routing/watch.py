@@ -6,21 +6,21 @@ request costs.
 
 import os
 import random
+from collections.abc import Callable
 from time import monotonic, time
 from typing import TYPE_CHECKING, Any, Final
 
+from ldclient import Context
 from ldclient.impl.events.event_context_formatter import EventContextFormatter
 
 from routing.access_log import AccessLines
 from routing.config import ProxyConfig, Tracing
 from routing.decision import Evaluation
-from routing.evaluator import Evaluator, Known
-from routing.flag_events import FlagEvents
+from routing.flag_events import Detail, FlagEvents
 from routing.hiding import Hiding
-from routing.lanes import Lane
 from routing.log_file import LogBuffer
 from routing.message import RequestHead
-from routing.record import Record
+from routing.record import Lane, Record
 
 if TYPE_CHECKING:
     from routing.tracing import Spans
@@ -35,8 +35,8 @@ class Watch:
     __slots__ = (
         "_access_log",
         "_chance",
+        "_detail",
         "_drawn",
-        "_evaluator",
         "_events",
         "_every",
         "_hiding",
@@ -48,8 +48,11 @@ class Watch:
         "left",
     )
 
-    def __init__(self, config: ProxyConfig, evaluator: Evaluator) -> None:
-        self._evaluator = evaluator
+    def __init__(
+        self, config: ProxyConfig, detail: Callable[[str, Context], Detail | None]
+    ) -> None:
+        """`detail` evaluates a flag, for an event; None if the flag is not known."""
+        self._detail = detail
         self._chance = random.random
         self._events = FlagEvents(self._chance, monotonic())
         self._log: LogBuffer | None = None
@@ -77,26 +80,26 @@ class Watch:
         """Whether each request is looked at, not only candidates for an event."""
         self._draw()
 
-    def see(self, known: Known) -> None:
+    def see(self, context: Context) -> None:
         """A context that was not known before."""
-        self._events.see(known.context, time(), monotonic())
+        self._events.see(context, time(), monotonic())
 
     def begin(
         self,
         head: RequestHead,
         lane: Lane,
         evaluation: Evaluation | None,
-        known: Known,
+        context: Context,
         peer: bytes,
         *,
         edge: bool,
     ) -> Record | None:
         """The record of a request if anybody wants one. To be called when `left` is below 0."""
         now = monotonic()
-        event = self._migration_op(lane, evaluation, known, now)
-        log = self._access_log
-        logged = log is not None and (log.sample == 1.0 or self._chance() < log.sample)
+        event = self._migration_op(lane, evaluation, context, now)
+        logged = self._in_sample()
         trace = None if self._spans is None else self._spans.begin(head, now)
+        log = self._access_log
         if event is None and trace is None and not logged and not (log and log.errors):
             return None
         record = Record(head, lane, evaluation, peer, edge=edge, began=now, done=self._end)
@@ -107,7 +110,7 @@ class Watch:
 
     def refuse(self, peer: bytes, status: int, *, edge: bool) -> None:
         """Bytes that are no request were answered with `status`."""
-        if self._log is not None:
+        if self._log is not None and self._in_sample():
             self._log.add(self._lines.refusal(status, peer, time(), edge=edge))
 
     def tick(self) -> None:
@@ -133,6 +136,11 @@ class Watch:
     def lines_dropped(self) -> int:
         """Lines of the access log that were not written."""
         return 0 if self._log is None else self._log.dropped
+
+    def _in_sample(self) -> bool:
+        """Whether the access log wants this request, however it ends."""
+        log = self._access_log
+        return log is not None and (log.sample == 1.0 or self._chance() < log.sample)
 
     def _open_log(self) -> None:
         access_log = self._access_log
@@ -167,7 +175,7 @@ class Watch:
             self._spans = None
 
     def _migration_op(
-        self, lane: Lane, evaluation: Evaluation | None, known: Known, now: float
+        self, lane: Lane, evaluation: Evaluation | None, context: Context, now: float
     ) -> dict[str, Any] | None:
         """The event of this request if its turn has come and it is chosen."""
         if self._every:
@@ -181,10 +189,10 @@ class Watch:
             bound.let_pass(self._drawn)
             detail = None
             if lane.route is not None and evaluation is not None:
-                detail = self._evaluator.detail(lane.route.flag, known)
+                detail = self._detail(lane.route.flag, context)
                 if detail is not None and detail.given.value != evaluation.stage:
                     detail = None  # the decision was made elsewhere, or the flag has just changed
-            event = self._events.begin(detail, lane.access, known.context, time(), now)
+            event = self._events.begin(detail, lane.access, context, time(), now)
         self._draw()
         return event
 

@@ -14,34 +14,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy_builders import a_lane, no_lane
 from routing.access_log import AccessLines
-from routing.config import Capability
-from routing.decision import Evaluation, decide
+from routing.decision import Evaluation
 from routing.hiding import MAX_VALUE, Hiding
-from routing.lanes import Lane
 from routing.message import RequestReader
 from routing.record import Record
 from routing.recovery import Failure
-from routing.stages import Access, Side, Stage
-from routing.table import RouteTable
+from routing.stages import Side, Stage
 
 LINES = AccessLines(["User-Agent", "Referer", "Cookie", "X-Api-Key"], Hiding())
 READER = RequestReader(["user-agent", "referer", "x-api-key"])
-TABLE = RouteTable(
-    {
-        "publishing": Capability.model_validate(
-            {"flag": "publishing", "routes": [{"path": "/articles/{id}", "service": "articles"}]}
-        )
-    }
-)
 
 
 def a_record(request: bytes, *, routed: bool = True) -> Record:
     head = READER.read(request)
     assert head is not None
-    route = TABLE.routes[0] if routed else None
-    decision = decide(route, Access.READ, Stage.LIVE)
-    lane = Lane(route, Access.READ, decision, Mock(), None, Mock())
+    lane = a_lane() if routed else no_lane()
     evaluation = Evaluation(Stage.LIVE, "FALLTHROUGH", 7) if routed else None
     return Record(head, lane, evaluation, b"192.0.2.1", edge=True, began=10.0, done=lambda _: None)
 

@@ -4,6 +4,7 @@ from unittest.mock import Mock
 
 import pytest
 
+from proxy_builders import no_lane
 from routing.message import RequestReader
 from routing.record import Record
 from routing.recovery import Failure
@@ -43,7 +44,7 @@ def test_attempts(
     ended: list[Record] = []
     head = RequestReader().read(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
     assert head is not None
-    record = Record(head, Mock(), None, b"", edge=True, began=1.0, done=ended.append)
+    record = Record(head, no_lane(), None, b"", edge=True, began=1.0, done=ended.append)
     for call in calls.split("; "):
         verb, *words = call.split()
         if verb == "asks":

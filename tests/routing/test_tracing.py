@@ -14,23 +14,19 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
+from proxy_builders import a_lane, no_lane
 from routing import tracing
-from routing.config import Capability, Tracing
-from routing.decision import Evaluation, decide
+from routing.config import Tracing
+from routing.decision import Evaluation
 from routing.hiding import Hiding
-from routing.lanes import Lane
 from routing.message import RequestHead, RequestReader
-from routing.record import Record
+from routing.record import Lane, Record
 from routing.recovery import Failure
-from routing.stages import Access, Side, Stage
-from routing.table import RouteTable
+from routing.stages import Side, Stage
 from routing.tracing import RATIO, Spans, is_disabled, ratio_of
 
 READER = RequestReader(["traceparent", "tracestate", "user-agent"])
-ROUTES = {"flag": "publishing", "routes": [{"path": "/articles/{id}", "service": "articles"}]}
-ROUTE = RouteTable({"publishing": Capability.model_validate(ROUTES)}).routes[0]
-LANE = Lane(ROUTE, Access.READ, decide(ROUTE, Access.READ, Stage.LIVE), Mock(), None, Mock())
-ELSEWHERE = Lane(None, Access.READ, decide(None, Access.READ, Stage.OFF), Mock(), None, Mock())
+LANE, ELSEWHERE = a_lane(), no_lane()
 LIVE = Evaluation(Stage.LIVE, "RULE_MATCH", 7)
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 CAME = f"traceparent: 00-{TRACE}-{SPAN}-{{}}\r\ntracestate: a=b\r\n"

@@ -8,20 +8,17 @@ from unittest.mock import Mock
 import pytest
 from ldclient import Context
 
-from routing.config import Capability, ProxyConfig
-from routing.decision import Evaluation, decide
+from proxy_builders import a_lane
+from routing.config import ProxyConfig
+from routing.decision import Evaluation
 from routing.evaluation_counts import Given
 from routing.flag_events import Detail
-from routing.lanes import Lane
 from routing.message import RequestReader
 from routing.record import Record
-from routing.stages import Access, Stage
-from routing.table import RouteTable
+from routing.stages import Stage
 from routing.watch import NOBODY, Watch
 
-ROUTES = {"flag": "publishing", "routes": [{"path": "/*", "service": "articles"}]}
-ROUTE = RouteTable({"publishing": Capability.model_validate(ROUTES)}).routes[0]
-LANE = Lane(ROUTE, Access.READ, decide(ROUTE, Access.READ, Stage.LIVE), Mock(), None, Mock())
+LANE = a_lane()
 LIVE = Evaluation(Stage.LIVE, "FALLTHROUGH", 7)
 HEAD = RequestReader().read(b"GET /articles/1 HTTP/1.1\r\nHost: a\r\n\r\n")
 ALICE = Context.builder("alice").set("plan", "free").set("email", "a@example.org").build()
@@ -39,9 +36,8 @@ def a_config(**changes: object) -> ProxyConfig:
 
 
 def a_watch(value: str = "live", **config: object) -> Watch:
-    evaluator = Mock()
-    evaluator.detail.return_value = Detail(Given("publishing", 3, 7, value), {}, 1)
-    return Watch(a_config(**config), evaluator)
+    detail = Detail(Given("publishing", 3, 7, value), {}, 1)
+    return Watch(a_config(**config), lambda flag, context: detail)
 
 
 def requests(watch: Watch, count: int, status: int = 200) -> int:
@@ -62,7 +58,7 @@ def requests(watch: Watch, count: int, status: int = 200) -> int:
 
 def a_request(watch: Watch) -> Record | None:
     assert HEAD is not None
-    return watch.begin(HEAD, LANE, LIVE, Mock(context=ALICE), b"192.0.2.1", edge=True)
+    return watch.begin(HEAD, LANE, LIVE, ALICE, b"192.0.2.1", edge=True)
 
 
 def test_everything_is_off() -> None:
@@ -96,7 +92,7 @@ def test_the_flag_gives_something_else_by_now() -> None:
 def test_contexts() -> None:
     watch = a_watch()
     for _ in range(2):
-        watch.see(Mock(context=ALICE))
+        watch.see(ALICE)
     assert [event["kind"] for event in watch.take_events()] == ["index"]
 
 
