@@ -19,7 +19,8 @@ class AccessLines:
     def __init__(self, fields: Iterable[str], hiding: Hiding) -> None:
         """`fields`: names of the request's fields to log."""
         self._hiding = hiding
-        self._fields = tuple((name.lower().encode(), _key(name)) for name in fields)
+        names = dict.fromkeys(name.lower() for name in fields)
+        self._fields = tuple((name.encode(), _key(name)) for name in names)
         self._lanes: dict[Lane, str] = {}
         self._second = -1
         self._date = ""
@@ -96,9 +97,8 @@ class AccessLines:
 
 
 def _key(field: str) -> str:
-    """OpenTelemetry's name for a request field."""
-    name = field.lower()
-    return "user_agent.original" if name == "user-agent" else f"http.request.header.{name}"
+    """OpenTelemetry's name for a request's field in lower case."""
+    return "user_agent.original" if field == "user-agent" else f"http.request.header.{field}"
 
 
 def _quote(value: bytes) -> str:

@@ -11,19 +11,15 @@ from urllib.parse import unquote_to_bytes
 MAX_VALUE: Final = 2048
 """Bytes of one value in a log or a span; the rest is left out."""
 HIDDEN: Final = b"REDACTED"
-CREDENTIALS: Final = frozenset(
-    b"authorization proxy-authorization x-api-key x-auth-token x-access-token x-csrf-token "
-    b"x-xsrf-token x-amz-security-token x-migrator-context".split()
-)
-"""Fields whose value is never logged."""
 SECRETS: Final = (
     *("token", "secret", "passw", "pwd", "session", "credential", "signature", "authorization"),
     *("apikey", "api_key", "api-key", "accesskey", "access_key", "private_key", "jwt", "assertion"),
 )
-"""Words in the names of parameters whose value is never logged."""
+"""Words in the names of fields and parameters whose value is never shown."""
 _SECRET_NAMES: Final = frozenset((b"auth", b"code", b"key", b"otp", b"pin", b"sid", b"sig"))
-"""The same as whole names."""
-_COOKIE: Final = re.compile(rb"(?<==)[^;]*+")
+"""The same as whole names of parameters."""
+_CONTEXT: Final = b"x-migrator-context"
+"""It says who a user is."""
 
 
 class Hiding:
@@ -31,7 +27,7 @@ class Hiding:
 
     def __init__(self, headers: Iterable[str] = (), query: Iterable[str] = ()) -> None:
         """Names of fields and words in names of parameters that are secret too."""
-        self._fields = CREDENTIALS | {name.lower().encode() for name in headers}
+        self._fields = frozenset((_CONTEXT, *(name.lower().encode() for name in headers)))
         words = (re.escape(word.encode()) for word in (*SECRETS, *query))
         self._secret = re.compile(rb"(?i)" + b"|".join(words)).search
 
@@ -41,10 +37,10 @@ class Hiding:
 
     def field(self, name: bytes, value: bytes) -> bytes:
         """The value of the field `name`, in lower case, as it may be logged."""
-        if name in self._fields:
+        if name in self._fields or self._secret(name):
             return HIDDEN
         if name == b"cookie":
-            return _COOKIE.sub(HIDDEN, value)
+            return b";".join(map(_cookie, value.split(b";")))
         if name == b"referer":
             address, mark, query = value.partition(b"?")
             return address + mark + self.query(query)
@@ -56,6 +52,12 @@ class Hiding:
         if equals and (self._secret(plain) or plain.lower() in _SECRET_NAMES):
             return name + b"=" + HIDDEN
         return parameter
+
+
+def _cookie(pair: bytes) -> bytes:
+    """A cookie without its value; one without a name is all value."""
+    name, equals, _ = pair.partition(b"=")
+    return name + b"=" + HIDDEN if equals else HIDDEN
 
 
 def readable(value: bytes) -> str:

@@ -106,9 +106,9 @@ class LogBuffer:
         if (error is not None) != self._failing:
             self._failing = error is not None
             if error is None:
-                logger.warning("access_log.works again: %s", self.path)
+                logger.warning("access_log.recovered %s", self.path)
             else:
-                logger.error("access_log.fails %s", error)
+                logger.error("access_log.failed %s", error)
 
 
 def check_writable(path: str, place: str) -> None:
@@ -120,11 +120,11 @@ def check_writable(path: str, place: str) -> None:
     if os.path.isdir(path):
         why = "is a folder"
     elif not os.path.isdir(folder):
-        why = f"there is no folder {folder}"
+        why = "is in a folder that does not exist"
     elif not os.access(path if os.path.exists(path) else folder, os.W_OK):
-        why = "it cannot be written"
+        why = "cannot be written"
     if why is not None:
-        raise InvalidConfig(f"{place}: {path!r}: {why}, expected a file or -")
+        raise InvalidConfig(f"{place}: {path!r} {why}, expected a file or -")
 
 
 def _packed(lines: Sequence[str], size: int) -> Iterator[bytes]:

@@ -128,7 +128,7 @@ class Record:
 
     @property
     def error(self) -> str | None:
-        """OpenTelemetry's `error.type`; None if all went well, or the client is to blame."""
+        """OpenTelemetry's `error.type`; None if the answer came whole and is not 5xx."""
         if not self.complete:
             broken = self.attempts and self.attempts[-1].error
             return broken or CLIENT_GONE

@@ -59,7 +59,7 @@ def of_server(record: Record, hiding: Hiding) -> Attributes:
         attributes["url.query"] = readable(hiding.query(head.query))
     agent = head.fields.get(b"user-agent")
     if agent is not None:
-        attributes["user_agent.original"] = readable(agent)
+        attributes["user_agent.original"] = readable(hiding.field(b"user-agent", agent))
     if lane.route is not None:
         attributes["http.route"] = lane.route.path
         attributes["migrator.capability"] = lane.route.capability

@@ -27,7 +27,10 @@ def test_queries(query: str, expected: str) -> None:
     ("name", "value", "expected"),
     [
         pytest.param("authorization", "Bearer abc", "REDACTED", id="authorization"),
-        pytest.param("cookie", "a=b; c=d=e;f", "a=REDACTED; c=REDACTED;f", id="cookie"),
+        pytest.param("cookie", "a=b; c=d=e;f", "a=REDACTED; c=REDACTED;REDACTED", id="cookie"),
+        pytest.param("cookie", "nameless; a=b", "REDACTED; a=REDACTED", id="nameless-cookie"),
+        pytest.param("x-session-token", "abc", "REDACTED", id="secret-by-its-name"),
+        pytest.param("x-migrator-context", "abc", "REDACTED", id="context"),
         pytest.param("referer", "http://a/?token=b", "http://a/?token=REDACTED", id="referer"),
         pytest.param("x-internal", "abc", "REDACTED", id="configured"),
         pytest.param("accept", "*/*", "*/*", id="harmless"),

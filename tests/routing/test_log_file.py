@@ -93,8 +93,8 @@ def test_what_cannot_be_written_is_said_once(
     assert buffer.dropped == 3
     assert (folder / "a.log").read_text() == "kept\n"
     assert [message.partition(" ")[0] for message in caplog.messages] == [
-        "access_log.fails",
-        "access_log.works",
+        "access_log.failed",
+        "access_log.recovered",
     ]
     buffer.close()
 
@@ -103,7 +103,11 @@ def test_what_cannot_be_written_is_said_once(
     ("path", "words"),
     [
         pytest.param(lambda folder: folder, "is a folder", id="folder"),
-        pytest.param(lambda folder: folder / "x" / "a.log", "there is no folder", id="no-folder"),
+        pytest.param(
+            lambda folder: folder / "x" / "a.log",
+            "is in a folder that does not exist",
+            id="no-folder",
+        ),
         pytest.param(lambda folder: folder / "a.log", None, id="new-file"),
         pytest.param(lambda _: STDOUT, None, id="stdout"),
     ],

@@ -1,6 +1,7 @@
 """What is chosen stays within the rate and stands for all that passed."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from random import Random
 
 import pytest
@@ -14,18 +15,18 @@ def seeded(seed: int) -> Callable[[], float]:
     return Random(seed).random  # noqa: S311 no secret
 
 
-def run(bound: RateBound, times: list[float]) -> list[tuple[float, int]]:
-    """The chosen ones of requests at `times`, with their weights."""
+def run(bound: RateBound, times: list[float]) -> list[tuple[int, int]]:
+    """Which of the requests at `times` are chosen, with their weights."""
     chosen = []
     left = drawn = bound.gap()
-    for now in times:
+    for number, now in enumerate(times):
         left -= 1
         if left >= 0:
             continue
         bound.let_pass(drawn)
         weight = bound.weigh(now, wanted=True)
         if weight:
-            chosen.append((now, weight))
+            chosen.append((number, weight))
         left = drawn = bound.gap()
     return chosen
 
@@ -37,8 +38,7 @@ def run(bound: RateBound, times: list[float]) -> list[tuple[float, int]]:
 )
 def test_the_rate_holds_in_every_window(rate: float, pauses: list[float], seed: int) -> None:
     times = [sum(pauses[:index]) for index in range(len(pauses))]
-    chosen = run(RateBound(rate, 0.0, seeded(seed)), times)
-    at = [now for now, _ in chosen]
+    at = [times[number] for number, _ in run(RateBound(rate, 0.0, seeded(seed)), times)]
     burst = max(rate, 1.0)
     for first in range(len(at)):
         for last in range(first, len(at)):
@@ -46,18 +46,18 @@ def test_the_rate_holds_in_every_window(rate: float, pauses: list[float], seed: 
 
 
 @pytest.mark.parametrize("rate", [10, 100, 1000])
-def test_weights_add_up(rate: float) -> None:
-    """Also when the traffic is a hundred times the rate."""
+def test_each_stands_for_those_since_the_last(rate: float) -> None:
+    """Also when there are a thousand times as many as may be chosen."""
     times = [index / 20_000 for index in range(40_000)]
     chosen = run(RateBound(rate, 0.0, seeded(1)), times)
     assert rate <= len(chosen) <= 3 * rate
-    total = sum(weight for _, weight in chosen)
-    assert len(times) - 20_000 / rate * 40 <= total <= len(times)
+    numbers = [-1, *(number for number, _ in chosen)]
+    assert [weight for _, weight in chosen] == [b - a for a, b in pairwise(numbers)]
 
 
 def test_slow_traffic_is_chosen_whole() -> None:
     times = [index / 10 for index in range(200)]
-    assert run(RateBound(50, 0.0, seeded(1)), times) == [(now, 1) for now in times]
+    assert run(RateBound(50, 0.0, seeded(1)), times) == [(n, 1) for n in range(200)]
 
 
 def test_kinds_of_requests_are_represented_without_bias() -> None:
