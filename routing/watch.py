@@ -6,7 +6,7 @@ request costs.
 
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from time import monotonic, time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,7 +20,7 @@ from routing.flag_events import Detail, FlagEvents
 from routing.hiding import Hiding
 from routing.log_file import LogBuffer
 from routing.message import RequestHead
-from routing.record import Lane, Record
+from routing.record import Attempt, Lane, Record
 
 if TYPE_CHECKING:
     from routing.tracing import Spans
@@ -113,6 +113,12 @@ class Watch:
         if self._log is not None and self._in_sample():
             self._log.add(self._lines.refusal(status, peer, time(), edge=edge))
 
+    def measure(
+        self, event: dict[str, Any], attempts: Iterable[Attempt], *, consistent: bool | None = None
+    ) -> None:
+        """Report an operation. `consistent`: whether both sides, if both were asked, agree."""
+        self._events.end(event, attempts, consistent=consistent)
+
     def tick(self) -> None:
         """To be called several times a second."""
         if self._log is not None:
@@ -204,7 +210,7 @@ class Watch:
 
     def _end(self, record: Record) -> None:
         if record.migration_op is not None:
-            self._events.end(record.migration_op, record.attempts)
+            self.measure(record.migration_op, record.attempts)
         if record.trace is not None:
             record.trace.end(record, self._hiding)
         log = self._access_log

@@ -14,8 +14,8 @@ from routing.decision import Evaluation
 from routing.evaluation_counts import Given
 from routing.flag_events import Detail
 from routing.message import RequestReader
-from routing.record import Record
-from routing.stages import Stage
+from routing.record import Attempt, Record
+from routing.stages import Side, Stage
 from routing.watch import NOBODY, Watch
 
 LANE = a_lane()
@@ -83,6 +83,14 @@ def test_operations_only() -> None:
         "plan": "free",
         "_meta": {"redactedAttributes": ["email"]},
     }
+
+
+def test_both_sides_were_compared() -> None:
+    watch = a_watch()
+    attempts = [Attempt(side, 0.0) for side in Side]
+    watch.measure({"kind": "migration_op"}, attempts, consistent=False)
+    (event,) = watch.take_events()
+    assert {"key": "consistent", "value": False} in event["measurements"]
 
 
 def test_the_flag_gives_something_else_by_now() -> None:
