@@ -1,4 +1,4 @@
-"""The proxy's admin address: health, readiness, routes and configuration in force, counters.
+"""The proxy's admin address: health, readiness, routes, flags and configuration in force, counters.
 
 Served by the parent, on loopback by default. Read-only: nothing here changes anything.
 """
@@ -18,12 +18,22 @@ from routing.fleet import Fleet
 from routing.metrics import WorkerState, exposition
 from routing.stats import empty
 
+UNKNOWN = {"version": None, "on": None}
+"""Of a flag that a worker does not have."""
+
 
 def application(fleet: Fleet, config: Callable[[], ProxyConfig]) -> Starlette:
     """`config` gives the configuration in force."""
     instance = secrets.token_hex(8)
 
+    async def index(_: Request) -> Response:
+        """These paths."""
+        return JSONResponse(
+            {route.path: (route.endpoint.__doc__ or "").partition("\n")[0] for route in paths}
+        )
+
     async def healthz(_: Request) -> Response:
+        """200 while this process lives."""
         return JSONResponse({"status": "ok"})
 
     async def readyz(_: Request) -> Response:
@@ -38,6 +48,7 @@ def application(fleet: Fleet, config: Callable[[], ProxyConfig]) -> Starlette:
         return JSONResponse({"status": "ok"})
 
     async def routes(_: Request) -> Response:
+        """Routes in force, and the addresses of both listeners."""
         now = config()
         return JSONResponse(
             {
@@ -49,7 +60,7 @@ def application(fleet: Fleet, config: Callable[[], ProxyConfig]) -> Starlette:
         )
 
     async def stats(_: Request) -> Response:
-        """Cumulative since this proxy's start, which `instance` names."""
+        """Counters and latency histograms since this proxy's start, which `instance` names."""
         cells = fleet.cells()
         routed = [cell for cell in cells if cell["capability"] is not None]
         rest = [cell for cell in cells if cell["capability"] is None]
@@ -71,13 +82,36 @@ def application(fleet: Fleet, config: Callable[[], ProxyConfig]) -> Starlette:
             }
         )
 
+    async def flags(_: Request) -> Response:
+        """Each capability's flag as each worker has it."""
+        keys: dict[str, list[str]] = {}
+        for name, capability in config().capabilities.items():
+            keys.setdefault(capability.flag, []).append(name)
+        return JSONResponse(
+            {
+                "flags": [
+                    {
+                        "key": key,
+                        "capabilities": names,
+                        "workers": [
+                            {"id": member.id, **member.report.get("known", {}).get(key, UNKNOWN)}
+                            for member in fleet.members
+                        ],
+                    }
+                    for key, names in keys.items()
+                ]
+            }
+        )
+
     async def metrics(_: Request) -> Response:
+        """The counters for Prometheus."""
         workers = [
             WorkerState(
                 id=member.id,
                 accepting=member.accepting,
                 flags=member.flags,
                 connections=member.report.get("connections", 0),
+                lines_dropped=member.report.get("lines_dropped", 0),
             )
             for member in fleet.members
         ]
@@ -89,17 +123,18 @@ def application(fleet: Fleet, config: Callable[[], ProxyConfig]) -> Starlette:
         return JSONResponse({"at": time.time(), "origins": fleet.endpoints()})
 
     async def configuration(_: Request) -> Response:
-        """The whole document in force, defaults filled in. It holds no secrets."""
+        """The whole configuration in force with its defaults; secrets are hidden."""
         return JSONResponse(config().model_dump(mode="json"))
 
-    return Starlette(
-        routes=[
-            Route("/healthz", healthz),
-            Route("/readyz", readyz),
-            Route("/routes", routes),
-            Route("/stats", stats),
-            Route("/metrics", metrics),
-            Route("/endpoints", endpoints),
-            Route("/config", configuration),
-        ]
-    )
+    paths = [
+        Route("/", index),
+        Route("/healthz", healthz),
+        Route("/readyz", readyz),
+        Route("/routes", routes),
+        Route("/flags", flags),
+        Route("/stats", stats),
+        Route("/metrics", metrics),
+        Route("/endpoints", endpoints),
+        Route("/config", configuration),
+    ]
+    return Starlette(routes=paths)

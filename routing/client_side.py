@@ -9,6 +9,7 @@ import re
 import socket
 import struct
 from email.utils import formatdate
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from routing.baggage import unpack
@@ -138,6 +139,8 @@ class ClientConnection(BatchedProtocol):
         if self._counted:
             self._uncount()
         self._exchange.cancel()
+        if self._exchange.record is not None:
+            self._end_record(complete=False)
 
     def pause_writing(self) -> None:
         self.writing_paused = True
@@ -293,6 +296,12 @@ class ClientConnection(BatchedProtocol):
                 b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n" if head.websocket else b"\r\n",
             )
         )
+        watch = proxy.watch
+        watch.left -= 1
+        if watch.left < 0:
+            self._exchange.record = watch.begin(
+                head, lane, evaluation, known.context, self._peer, edge=self._edge
+            )
         self._exchange.begin(
             lane,
             evaluation,
@@ -410,6 +419,8 @@ class ClientConnection(BatchedProtocol):
 
     def fail(self, status: int) -> None:
         """No origin has answered."""
+        if self._exchange.record is not None:
+            self._exchange.record.status = status
         self._closes = self._closes or self._proxy.draining or not self.request_complete
         content = self._head.method != b"HEAD"
         self.write(
@@ -451,6 +462,8 @@ class ClientConnection(BatchedProtocol):
         """The answer is complete: take the next request, or close."""
         if self._transport.is_closing():
             return
+        if self._exchange.record is not None:
+            self._end_record(complete=True)
         if not self.request_complete:
             self._linger()
         elif self._closes or self._at_end:
@@ -466,8 +479,18 @@ class ClientConnection(BatchedProtocol):
                 self._transport.resume_reading()
                 self._read_head(data)
 
+    def _end_record(self, *, complete: bool) -> None:
+        record, self._exchange.record = self._exchange.record, None
+        if record is not None:
+            record.end(monotonic(), complete=complete)
+
     def _refuse(self, status: int, detail: str | None) -> None:
         """Answer bytes that are not acceptable; what follows them cannot be trusted."""
+        if self._exchange.record is not None:
+            self._exchange.record.status = status
+            self._end_record(complete=True)
+        elif self._mode != _BUSY:
+            self._proxy.watch.refuse(self._peer, status, edge=self._edge)
         close = b"Connection: close\r\n"
         self.write(problem(status, detail, formatdate(usegmt=True), close, body=True))
         self._linger()

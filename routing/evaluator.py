@@ -6,6 +6,7 @@ Never opens a connection itself: the SDK's client and its store are given.
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 from ldclient import Context, LDClient
 from ldclient.interfaces import FeatureStore
@@ -15,6 +16,7 @@ from routing.context import RequestContext
 from routing.decision import Evaluation
 from routing.decisions import Propagated, settle
 from routing.evaluation_counts import EvaluationCounts, Given, Tally
+from routing.flag_events import Detail
 from routing.stages import Stage, parse_stage
 
 UNKNOWN = Evaluation(Stage.OFF, "CLIENT_NOT_READY", None)
@@ -51,13 +53,19 @@ class Evaluator:
         self._old: dict[bytes, Known] = {}
         self.counts = EvaluationCounts(time.time())
         """Of requests, not of evaluations."""
+        self.on_context: Callable[[Context], object] | None = None
+        """Is told of each context that was not in the cache."""
 
     def known(self, identity: bytes, build: Callable[[bytes], RequestContext]) -> Known:
         """The context of `identity`; `build` makes it when it is not in the cache."""
         known = self._young.get(identity)
         if known is not None:
             return known
-        known = self._old.get(identity) or Known(build(identity))
+        known = self._old.get(identity)
+        if known is None:
+            known = Known(build(identity))
+            if self.on_context is not None:
+                self.on_context(known.context)
         if len(self._young) >= self._capacity:
             self._old, self._young = self._young, {}
         self._young[identity] = known
@@ -90,6 +98,24 @@ class Evaluator:
             self.counts.tally(given, known.document).count += 1
         return told
 
+    def detail(self, flag: str, context: Context) -> Detail | None:
+        """All there is to say of one evaluation, made anew; None if the flag is not known."""
+        found = self._store.get(FEATURES, flag, _itself)
+        if found is None or not context.valid:
+            return None
+        detail = self._client.variation_detail(flag, context, Stage.OFF.value)
+        stage = parse_stage(detail.value).value
+        given = Given(flag, detail.variation_index, _version(found), stage)
+        ratio = found.sampling_ratio
+        return Detail(given, detail.reason, 1 if ratio is None else ratio)
+
+    def state(self, flag: str) -> dict[str, int | bool | None]:
+        """Version of `flag`, and whether it is on; both None if it is not known."""
+        found = self._store.get(FEATURES, flag, _itself)
+        if found is None:
+            return {"version": None, "on": None}
+        return {"version": found.version, "on": found.on}
+
     def clear(self) -> None:
         """Forget everything: a flag, a segment or the routing rules changed."""
         self._young = {}
@@ -109,6 +135,10 @@ class Evaluator:
         given = Given(flag, detail.variation_index, version, stage.value)
         evaluation = Evaluation(stage, str(reason), version, detail.variation_index)
         return evaluation, self.counts.tally(given, known.document)
+
+
+def _itself(flag: Any) -> Any:
+    return flag
 
 
 def _version(flag: object) -> int | None:

@@ -7,7 +7,7 @@ are not worth the memory of a long outage. Never raises for what the network doe
 import asyncio
 import logging
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import httpx
@@ -41,20 +41,22 @@ class EventSender:
     async def __aexit__(self, *_: object) -> None:
         await self._http.aclose()
 
-    async def send(self, event: Mapping[str, Any]) -> None:
-        """Deliver `event` once: a repeated try has the same payload id and counts once."""
+    async def send(self, events: Sequence[Mapping[str, Any]]) -> None:
+        """Deliver `events` once: a repeated try has the same payload id and counts once."""
         headers = {"X-LaunchDarkly-Payload-ID": str(uuid.uuid4())}
-        why = await self._try(event, headers)
+        why = await self._try(events, headers)
         if why is not None:
             await asyncio.sleep(PAUSE)
-            why = await self._try(event, headers)
+            why = await self._try(events, headers)
         if why is not None:
             logger.warning("events.dropped to %s: %s", self._url, why)
 
-    async def _try(self, event: Mapping[str, Any], headers: Mapping[str, str]) -> str | None:
+    async def _try(
+        self, events: Sequence[Mapping[str, Any]], headers: Mapping[str, str]
+    ) -> str | None:
         """None if it was delivered, else why not."""
         try:
-            answer = await self._http.post(self._url, json=[event], headers=headers)
+            answer = await self._http.post(self._url, json=events, headers=headers)
         except httpx.HTTPError as error:
             return str(error) or type(error).__name__
         return None if answer.is_success else f"status {answer.status_code}"

@@ -16,8 +16,9 @@ from routing.hedge import Hedge
 from routing.lanes import Lane
 from routing.message import ResponseHead
 from routing.pool import Endpoint
+from routing.record import Record
 from routing.recovery import SERVER_ERRORS, STATUS_OF, Failure, Move
-from routing.stages import SAFE_METHODS
+from routing.stages import SAFE_METHODS, Side
 from routing.trials import Trials
 from routing.upstream_side import UpstreamConnection
 
@@ -85,6 +86,7 @@ class Exchange:
         "answered",
         "evaluation",
         "fell_back",
+        "record",
     )
 
     _lane: Lane
@@ -109,6 +111,8 @@ class Exchange:
         self._hedge: Hedge | None = None
         self.evaluation: Evaluation | None = None
         self.fell_back = False
+        self.record: Record | None = None
+        """Of the request in flight, if it is watched."""
 
     def begin(
         self,
@@ -139,7 +143,9 @@ class Exchange:
         self._dispatch()
 
     def send(self, data: bytes) -> None:
-        """More of the request's body."""
+        """More of the request's body, or of a tunnel."""
+        if self.record is not None:
+            self.record.received += len(data)
         if self._connection is not None:
             self._connection.write(data)
             return
@@ -178,6 +184,8 @@ class Exchange:
             self._connection.abort()
             self._connection = None
         if self.answered:
+            if self.record is not None:
+                self.record.breaks()
             self._client.abort()
         else:
             self.on_failure(Failure.SLOW)
@@ -188,8 +196,12 @@ class Exchange:
             self._group.failed(self._endpoint)
         self.cancel()
         if self.answered:
+            if self.record is not None:
+                self.record.breaks()
             self._client.abort()
             return
+        if self.record is not None:
+            self.record.fails(self._side, Failure.SLOW, monotonic())
         if not self.fell_back:
             self._count(failed=True)
         self._client.fail(STATUS_OF[Failure.SLOW])
@@ -229,6 +241,8 @@ class Exchange:
         self._client.interim(head)
 
     def on_answer(self, head: ResponseHead, body: bytes, *, complete: bool) -> None:
+        if self.record is not None:
+            self.record.is_answered(self._side, head.status, monotonic())
         if head.status >= 500 and head.status in SERVER_ERRORS:
             if self._hedge is not None and self._hedge_takes_over(Failure.SERVER_ERROR, complete):
                 return
@@ -246,6 +260,8 @@ class Exchange:
         else:
             self._count(failed=head.status >= 500)
         self.answered = True
+        if self.record is not None:
+            self.record.sent = len(body)
         if complete:
             self._connection = None
         else:
@@ -253,6 +269,8 @@ class Exchange:
         self._client.answer(head, body, complete=complete)
 
     def on_body(self, data: bytes, *, complete: bool) -> None:
+        if self.record is not None:
+            self.record.sent += len(data)
         if complete:
             self._connection = None
         else:
@@ -264,6 +282,8 @@ class Exchange:
             self.cancel()
             self.on_failure(Failure.GARBLED)
             return
+        if self.record is not None:
+            self.record.is_answered(self._side, head.status, monotonic())
         if self.fell_back:
             self._lane.cell.fallbacks += 1
         else:
@@ -274,6 +294,8 @@ class Exchange:
         self._client.tunnel(head, data)
 
     def on_tunnel_data(self, data: bytes) -> None:
+        if self.record is not None:
+            self.record.sent += len(data)
         self._client.tunnel_data(data)
 
     def on_tunnel_eof(self) -> bool:
@@ -285,10 +307,14 @@ class Exchange:
         self._group.failed(self._endpoint)
         if not self.fell_back:
             self._lane.cell.errors += 1
+        if self.record is not None:
+            self.record.breaks()
         self._client.abort()
 
     def on_failure(self, failure: Failure) -> None:
         self._connection = None
+        if self.record is not None:
+            self.record.fails(self._side, failure, monotonic())
         if self._hedge is not None and self._hedge_takes_over(failure):
             return
         move = self._move(failure)
@@ -305,6 +331,10 @@ class Exchange:
 
     def resume_request(self) -> None:
         self._client.resume_reading()
+
+    @property
+    def _side(self) -> Side:
+        return Side.OLD if self.fell_back else self._lane.decision.origin
 
     @property
     def _group(self) -> Group:
@@ -384,6 +414,8 @@ class Exchange:
         self._count(failed=True)
         self.fell_back = True
         self._trials = None
+        if self.record is not None:
+            self.record.fell_back = True
         if self._lane.fallback is not None:
             self._endpoint = self._lane.fallback.only or self._lane.fallback.choose()
         self._dispatch()
@@ -418,6 +450,8 @@ class Exchange:
     def _use(self, connection: UpstreamConnection) -> None:
         self._connection = connection
         head = self._head
+        if self.record is not None:
+            head = self.record.asks(self._side, head, connection, monotonic())
         if self._pending:
             head = b"".join((head, *self._pending))
             self._drop_pending()

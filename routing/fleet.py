@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from routing import endpoint_stats
-from routing.config import Address, ProxyConfig
+from routing.config import REVEAL, Address, ProxyConfig
 from routing.errors import CannotStart
 from routing.outcomes import merge_outcomes
 from routing.stats import merge
@@ -82,7 +82,7 @@ class Fleet:
         """Route by `config` in all workers, those in flight end as they began."""
         self._config = config
         for member in self.members:
-            _order(member, {"config": config.model_dump(mode="json")})
+            _order(member, {"config": config.model_dump(mode="json", context=REVEAL)})
 
     async def stop(self) -> None:
         """Drain all workers; returns when they are gone."""
@@ -140,7 +140,7 @@ class Fleet:
                 "edge": edge.fileno(),
                 "gateway": gateway.fileno(),
                 "state": os.fspath(self._state),
-                "config": self._config.model_dump(mode="json"),
+                "config": self._config.model_dump(mode="json", context=REVEAL),
             },
         )
         if self._stopping.is_set():

@@ -22,11 +22,31 @@ if TYPE_CHECKING:
 class Lane:
     """The prepared answer for one route, access and stage."""
 
-    __slots__ = ("_label", "cell", "endpoint", "fallback", "group", "repeat_writes", "stage_line")
+    __slots__ = (
+        "_label",
+        "access",
+        "cell",
+        "decision",
+        "endpoint",
+        "fallback",
+        "group",
+        "repeat_writes",
+        "route",
+        "stage_line",
+    )
 
     def __init__(
-        self, decision: Decision, group: Group, fallback: Group | None, cell: Cell
+        self,
+        route: Route | None,
+        access: Access,
+        decision: Decision,
+        group: Group,
+        fallback: Group | None,
+        cell: Cell,
     ) -> None:
+        self.route = route
+        self.access = access
+        self.decision = decision
         self.group = group
         self.endpoint = group.only
         """None: the group must be asked."""
@@ -69,7 +89,12 @@ class Routing:
         """`groups`: by the service's name; None is the monolith."""
         self.table = RouteTable(config.capabilities)
         self.contexts = ContextReader(config.context, tokens)
-        wanted = {*self.contexts.wanted, *self.table.wanted, *config.decisions.wanted}
+        wanted = {
+            *self.contexts.wanted,
+            *self.table.wanted,
+            *config.watched_fields,
+            *config.decisions.wanted,
+        }
         self.reader = RequestReader(wanted, config.limits)
         self.limits = config.limits
         self.max_body = sys.maxsize if config.limits.body is None else config.limits.body
@@ -82,6 +107,8 @@ class Routing:
             decision = decide(route, access, stage)
             new = route is not None and decision.origin is Side.NEW
             return Lane(
+                route,
+                access,
                 decision,
                 groups[route.service] if route is not None and new else monolith,
                 monolith if new else None,

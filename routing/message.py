@@ -66,6 +66,7 @@ def _dropper(names: Iterable[bytes]) -> Callable[[bytes, bytes], bytes]:
 
 _drop_request = _dropper(_DROPPED_REQUEST)
 _drop_response = _dropper(_HOP_BY_HOP)
+_drop_framing = _dropper(_KEPT_RESPONSE)
 _NEVER_LISTED = frozenset({b"host", b"content-length", b"transfer-encoding"})
 """Connection may not name these: a peer that removed them would change the message's meaning."""
 
@@ -258,6 +259,9 @@ class ResponseReader:
         forward = data[: end - 2]
         if drops:
             forward = _drop_response(b"", forward)
+        if not body and (status < 200 or status == 204):
+            # These have no content and must not say how long it is (RFC 9110, 8.6; RFC 9112, 6.1).
+            forward = _drop_framing(b"", forward)
         if reason is None or not keep_alive:
             line = b"HTTP/1.1 %b %b" % (digits, reason or b"")
             forward = line + forward[line_end:]

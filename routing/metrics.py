@@ -38,6 +38,8 @@ class WorkerState:
     """One of FLAG_STATES."""
     connections: int
     """Open client connections."""
+    lines_dropped: int = 0
+    """Lines of the access log that were not written."""
 
 
 def exposition(
@@ -120,10 +122,16 @@ def _workers(workers: Sequence[WorkerState]) -> Iterator[Metric]:
         "1 for where its flags come from: the stream, the last known ones, or nowhere.",
         labels=["worker", "state"],
     )
+    dropped = CounterMetricFamily(
+        "migrator_proxy_access_log_dropped",
+        "Lines of the access log that were not written.",
+        labels=["worker"],
+    )
     for worker in workers:
         name = str(worker.id)
         connections.add_metric([name], worker.connections)
         accepting.add_metric([name], worker.accepting)
+        dropped.add_metric([name], worker.lines_dropped)
         for state in FLAG_STATES:
             flags.add_metric([name, state], worker.flags == state)
-    yield from (connections, accepting, flags)
+    yield from (connections, accepting, flags, dropped)

@@ -13,6 +13,7 @@ from routing.propagation import Propagator
 from routing.stats import Stats
 from routing.trust import Trust
 from routing.upstreams import Upstreams
+from routing.watch import Watch
 
 TICK_SECONDS = 0.25
 
@@ -41,12 +42,15 @@ class Proxy:
         self.upstreams = Upstreams(self, loop, self.outbox)
         self.routing = self._route(config, trust)
         self.propagator = Propagator(config, trust.keyrings, evaluator, outcomes)
+        self.watch = Watch(config, evaluator.detail)
+        evaluator.on_context = self.watch.see
         self._timer = loop.call_later(TICK_SECONDS, self._tick)
 
     def apply(self, config: ProxyConfig, trust: Trust) -> None:
         """Route by `config` from now on; requests in flight end as they began."""
         self.routing = self._route(config, trust)
         self.propagator = Propagator(config, trust.keyrings, self.evaluator, self.outcomes)
+        self.watch.apply(config)
         self.evaluator.clear()
 
     def edge(self) -> ClientConnection:
@@ -84,4 +88,5 @@ class Proxy:
         ]:
             client.late()
         self.upstreams.tick()
+        self.watch.tick()
         self._timer = self.loop.call_later(TICK_SECONDS, self._tick)

@@ -23,6 +23,7 @@ from routing.errors import CannotStart, InvalidConfig
 from routing.fleet import Fleet
 from routing.jwks import check_key_file
 from routing.key_files import prepare_keyrings
+from routing.log_file import check_writable
 from routing.table import RouteTable
 
 LOOK_EVERY: Final = 1.0
@@ -135,6 +136,8 @@ def load_config(path: Path) -> ProxyConfig:
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidConfig(f"{path} cannot be read: {error}") from None
     RouteTable(config.capabilities)
+    if config.access_log is not None:
+        check_writable(config.access_log.path, f"{path}: access_log.path")
     return config
 
 

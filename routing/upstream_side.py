@@ -82,6 +82,12 @@ class UpstreamConnection(BatchedProtocol):
     def usable(self) -> bool:
         return not self._transport.is_closing()
 
+    @property
+    def peer(self) -> tuple[str, int] | None:
+        """Address and port of the origin; None: it has gone away."""
+        name = self._transport.get_extra_info("peername")
+        return (name[0], name[1]) if name else None
+
     def start(self, listener: Listener, method: bytes, data: bytes) -> None:
         """Send the beginning of a request."""
         self._listener = listener

@@ -42,9 +42,9 @@ FIRST_FLAGS: Final = 5.0
 """Seconds to wait for flags before serving without any: everything goes to the monolith."""
 NEWER_FLAGS: Final = 1.0
 """The same while there are flags from disk."""
-SUMMARY_EVERY: Final = 5.0
-"""Seconds between two reports of evaluations to the flag server, as SDKs have it."""
-LAST_SUMMARY: Final = 0.5
+EVENTS_EVERY: Final = 5.0
+"""Seconds between two posts of events to the flag server, as SDKs have it."""
+LAST_EVENTS: Final = 0.5
 """Seconds that the last one may take: nobody waits for figures at a stop."""
 ORPHAN: Final = 10.0
 """Seconds a worker without a parent serves on."""
@@ -122,20 +122,21 @@ class Worker:
         gc.collect()
         gc.freeze()
         reporting = asyncio.create_task(self._report())
-        summing_up = asyncio.create_task(self._sum_up())
+        posting = asyncio.create_task(self._post())
         await self._stop.wait()
         for server in servers:
             server.close()
         self._accepting = False
         await self._drain()
-        for task in (reporting, following, following_keys, summing_up):
+        for task in (reporting, following, following_keys, posting):
             task.cancel()
         self._proxy.stop()
         self._send()
         async with self._events:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LAST_SUMMARY):
-                    await self._send_summary()
+                async with asyncio.timeout(LAST_EVENTS):
+                    await self._send_events()
+        await asyncio.to_thread(self._proxy.watch.close, LAST_EVENTS)
         await asyncio.to_thread(self._client.close)
         with contextlib.suppress(OSError):
             await self._reports.drain()
@@ -186,18 +187,26 @@ class Worker:
             "cells": self._proxy.stats.document(),
             "endpoints": self._proxy.upstreams.document(),
             "outcomes": self._outcomes.document(),
+            "known": {
+                flag: self._evaluator.state(flag)
+                for flag in {each.flag for each in self._config.capabilities.values()}
+            },
+            "lines_dropped": self._proxy.watch.lines_dropped,
         }
         self._reports.write(json.dumps(report).encode() + b"\n")
 
-    async def _sum_up(self) -> None:
+    async def _post(self) -> None:
         while True:
-            await asyncio.sleep(SUMMARY_EVERY)
-            await self._send_summary()
+            await asyncio.sleep(EVENTS_EVERY)
+            await self._send_events()
 
-    async def _send_summary(self) -> None:
-        event = self._evaluator.counts.take(time.time())
-        if event is not None:
-            await self._events.send(event)
+    async def _send_events(self) -> None:
+        events = self._proxy.watch.take_events()
+        summary = self._evaluator.counts.take(time.time())
+        if summary is not None:
+            events.append(summary)
+        if events:
+            await self._events.send(events)
 
     def _flags_state(self) -> str:
         if self._client.data_source_status_provider.status.state is DataSourceState.VALID:

@@ -3,14 +3,18 @@
 Read by the parent from a JSON file, sent to the workers as it is. Pure: reads no file.
 """
 
+from routing.config.access_log import AccessLog
 from routing.config.base import address_of
 from routing.config.context import ContextRules
 from routing.config.decisions import Decisions
 from routing.config.document import Address, ProxyConfig, parse_config
+from routing.config.events import Events
 from routing.config.exposure import Exposed
 from routing.config.limits import Limits
 from routing.config.overrides import Overrides
+from routing.config.redaction import Redaction
 from routing.config.routes import Capability, Condition, RouteRule
+from routing.config.secret import REVEAL
 from routing.config.sources import (
     ClaimSource,
     ClientSource,
@@ -21,6 +25,7 @@ from routing.config.sources import (
 )
 from routing.config.timeouts import Timeouts
 from routing.config.tokens import JwtRules
+from routing.config.tracing import Tracing
 from routing.config.upstreams import (
     CircuitBreaker,
     HealthCheck,
@@ -31,6 +36,8 @@ from routing.config.upstreams import (
 )
 
 __all__ = [
+    "REVEAL",
+    "AccessLog",
     "Address",
     "Capability",
     "CircuitBreaker",
@@ -40,6 +47,7 @@ __all__ = [
     "ContextRules",
     "CookieSource",
     "Decisions",
+    "Events",
     "Exposed",
     "HeaderSource",
     "HealthCheck",
@@ -50,10 +58,12 @@ __all__ = [
     "Overrides",
     "ProxyConfig",
     "QuerySource",
+    "Redaction",
     "RetryBudget",
     "RouteRule",
     "Source",
     "Timeouts",
+    "Tracing",
     "Upstream",
     "address_of",
     "parse_config",

@@ -20,7 +20,9 @@ Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
 
 class Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, hide_input_in_errors=True, use_attribute_docstrings=True
+    )
 
 
 def address_of(origin: str) -> tuple[str, int]:

@@ -4,14 +4,18 @@ from typing import Annotated
 
 from pydantic import Field, ValidationError, model_validator
 
+from routing.config.access_log import AccessLog
 from routing.config.base import Model
 from routing.config.context import ContextRules
 from routing.config.decisions import Decisions
+from routing.config.events import Events
 from routing.config.exposure import Exposed
 from routing.config.limits import Limits
 from routing.config.overrides import Overrides
+from routing.config.redaction import Redaction
 from routing.config.routes import Capability
 from routing.config.timeouts import Timeouts
+from routing.config.tracing import TRACED_FIELDS, Tracing
 from routing.config.upstreams import Upstream
 from routing.errors import InvalidConfig
 
@@ -41,6 +45,17 @@ class ProxyConfig(Model):
     """None: no request can ask for a stage."""
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()
+    events: Events = Events()
+    access_log: AccessLog | None = None
+    tracing: Tracing | None = None
+    redact: Redaction = Redaction()
+
+    @property
+    def watched_fields(self) -> frozenset[str]:
+        """Names of the fields of a request that logs and traces want to see."""
+        logged = () if self.access_log is None else self.access_log.fields
+        traced = () if self.tracing is None else TRACED_FIELDS
+        return frozenset((*logged, *traced))
 
     @model_validator(mode="after")
     def _services_exist(self) -> "ProxyConfig":

@@ -39,5 +39,18 @@ def test_metrics_and_configuration(begin: Begin, free_port: int, wait_until: Unt
             document = (await http.get(f"{world.admin}/config")).json()
             assert document["capabilities"]["publishing"]["flag"] == "publishing"
             assert document["timeouts"]["idle"] == 75.0, "defaults are filled in"
+            listed = (await http.get(f"{world.admin}/")).json()
+            assert {"/", "/healthz", "/readyz", "/flags", "/config"} <= set(listed)
+            assert all(listed.values()), "each path says what it is"
+
+            async def on_everywhere() -> bool:
+                (flag,) = (await http.get(f"{world.admin}/flags")).json()["flags"]
+                assert (flag["key"], flag["capabilities"]) == ("publishing", ["publishing"])
+                assert [worker["id"] for worker in flag["workers"]] == [0, 1]
+                return all(worker["on"] and worker["version"] > 1 for worker in flag["workers"])
+
+            assert not await on_everywhere()
+            await world.stage(http, "live")
+            await wait_until(on_everywhere)
 
     asyncio.run(run())

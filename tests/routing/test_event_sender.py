@@ -41,7 +41,7 @@ def test_tries(answers: list[bytes], dropped: bool, caplog: pytest.LogCaptureFix
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
         host, port = server.sockets[0].getsockname()
         async with server, EventSender(f"http://{host}:{port}", "sdk-secret") as sender:
-            await sender.send({"kind": "summary"})
+            await sender.send([{"kind": "summary"}])
             await ended.wait()
 
     with caplog.at_level(logging.WARNING):
@@ -57,7 +57,7 @@ def test_tries(answers: list[bytes], dropped: bool, caplog: pytest.LogCaptureFix
 def test_nobody_listens(caplog: pytest.LogCaptureFixture, free_port: int) -> None:
     async def run() -> None:
         async with EventSender(f"http://127.0.0.1:{free_port}", "sdk-secret") as sender:
-            await sender.send({"kind": "summary"})
+            await sender.send([{"kind": "summary"}])
 
     asyncio.run(run())
     assert "events.dropped" in caplog.text

@@ -185,6 +185,26 @@ def test_response_framing(data: bytes, method: bytes, body: int) -> None:
     assert head.body == body
 
 
+@pytest.mark.parametrize("status", [b"100", b"101", b"103", b"204"])
+@pytest.mark.parametrize("field", [b"content-LENGTH: 0", b"Transfer-Encoding: chunked"])
+def test_framing_of_answers_without_content_is_dropped(status: bytes, field: bytes) -> None:
+    """RFC 9110, 8.6 and RFC 9112, 6.1."""
+    head = ResponseReader().read(
+        b"HTTP/1.1 %b Why\r\nA: 1\r\n%b\r\nX-Content-Length: 2\r\n\r\n" % (status, field), b"GET"
+    )
+    assert head is not None
+    assert head.body == 0
+    assert head.forward == b"HTTP/1.1 %b Why\r\nA: 1\r\nX-Content-Length: 2\r\n" % status
+
+
+@pytest.mark.parametrize(("status", "method"), [(b"304", b"GET"), (b"200", b"HEAD")])
+def test_framing_that_describes_another_answer_is_kept(status: bytes, method: bytes) -> None:
+    data = b"HTTP/1.1 %b Why\r\nContent-Length: 5\r\n" % status
+    head = ResponseReader().read(data + b"\r\n", method)
+    assert head is not None
+    assert (head.body, head.forward) == (0, data)
+
+
 @pytest.mark.parametrize(
     "data",
     [

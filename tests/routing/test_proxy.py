@@ -150,6 +150,16 @@ def test_limits(begin: Begin) -> None:
         ):
             answer = await raw(world.edge, data)
             assert answer.startswith(b"HTTP/1.1 %d " % status), data
+
+        async def tunnel(_head: bytes, reader: Any, writer: Any) -> None:
+            writer.write(SWITCHES)
+            writer.write(await reader.readexactly(4))
+
+        world.old.answer = tunnel
+        host, _, port = world.edge.removeprefix("http://").partition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(WEBSOCKET)
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
         world.old.answer = stalls
         late = await raw(world.edge, start + b"Content-Length: 1\r\nConnection: close\r\n\r\na")
         assert late.startswith(b"HTTP/1.1 504 ")
@@ -163,7 +173,10 @@ def test_limits(begin: Begin) -> None:
             cut = await raw(world.edge, b"GET /other HTTP/1.1\r\nHost: a\r\n\r\n")
             assert cut.endswith(b"half")
 
-        host, _, port = world.edge.removeprefix("http://").partition(":")
+        # By now the time for a whole request is long over for the tunnel, but it has none.
+        writer.write(b"ping")
+        assert await reader.readexactly(4) == b"ping"
+        writer.close()
         # Two workers with two connections each: the fifth is one too many wherever it lands.
         opened = [await asyncio.open_connection(host, int(port)) for _ in range(5)]
         ends = [asyncio.create_task(reader.read()) for reader, _ in opened]
@@ -178,6 +191,10 @@ def test_limits(begin: Begin) -> None:
     limits = {"request_line": 128, "head": 512, "fields": 8, "body": 10}
     limits["connections_per_client"] = 2
     scenario(begin, play, limits=limits, timeouts={"total": 0.5})
+
+
+WEBSOCKET = b"GET /a HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+SWITCHES = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
 
 
 async def resets(_head: bytes, _reader: Any, writer: Any) -> None:

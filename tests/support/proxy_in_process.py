@@ -183,7 +183,7 @@ def _evaluator(world: ProxyWorld) -> Evaluator:
         return SimpleNamespace(value=world.stage.value, variation_index=0, reason=reason)
 
     client: Any = SimpleNamespace(variation_detail=variation_detail)
-    store: Any = SimpleNamespace(initialized=True, get=lambda *_: 1)
+    store: Any = SimpleNamespace(initialized=True, get=lambda _kind, _key, read: read(None))
     return Evaluator(client, store)
 
 
