@@ -266,14 +266,18 @@ class ClientConnection(BatchedProtocol):
                 b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n" if head.websocket else b"\r\n",
             )
         )
+        copy = None
+        if lane.also is not None and not head.websocket:
+            copy = lane.also.copy(head, known.header, out)
         self._exchange.begin(
             lane,
             evaluation,
             routing.timeouts,
             head.method,
-            out,
+            out if copy is None else copy.head,
             has_body=head.body != 0,
             websocket=head.websocket,
+            copy=copy,
         )
         rest = data[head.end :]
         if head.body == 0:

@@ -27,7 +27,7 @@ class Decision:
     stage: Stage | None
     origin: Side
     also: Side | None
-    """Who is to see the request too; nobody sends it there yet."""
+    """Who is to see the request, too; see `copying`."""
     repeat_writes: bool
     """Whether the monolith may take a write that the service provably never saw. Not at
     `complete`: there the monolith is no longer written to, and a write there would be lost."""

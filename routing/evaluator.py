@@ -67,6 +67,13 @@ class Evaluator:
         tally.count += 1
         return evaluation
 
+    def stage(self, flag: str, known: Known) -> Stage:
+        """The same for what is no request, and so not counted as one."""
+        found = known.evaluations.get(flag)
+        if found is None:
+            found = known.evaluations[flag] = self._ask(flag, known)
+        return found[0].stage
+
     def clear(self) -> None:
         """Forget everything: a flag, a segment or the routing rules changed."""
         self._young = {}

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from routing.config import Address, ProxyConfig
+from routing.copy_stats import merge_copies
 from routing.errors import CannotStart
 from routing.stats import merge
 from routing.worker import BACKLOG, MAX_LINE
@@ -59,6 +60,7 @@ class Fleet:
         self._config = config
         self._state = state
         self._retired: list[dict[str, Any]] = []
+        self._retired_copies: list[dict[str, Any]] = []
         self._stopping = asyncio.Event()
         self._lives: list[asyncio.Task[None]] = []
         with contextlib.ExitStack() as opened:
@@ -92,6 +94,11 @@ class Fleet:
         """The counters of all workers since the start of the fleet, dead ones included."""
         living = (cell for member in self.members for cell in member.report.get("cells", ()))
         return merge((*self._retired, *living))
+
+    def copies(self) -> list[dict[str, Any]]:
+        """The same for mirrored reads and second writes."""
+        living = (cell for member in self.members for cell in member.report.get("copies", ()))
+        return merge_copies((*self._retired_copies, *living))
 
     async def _live(self, member: Member) -> None:
         pause = SOON
@@ -142,6 +149,9 @@ class Fleet:
         code = await reaping
         member.orders.close()
         self._retired = merge((*self._retired, *member.report.get("cells", ())))
+        self._retired_copies = merge_copies(
+            (*self._retired_copies, *member.report.get("copies", ()))
+        )
         member.pid, member.orders, member.report = None, None, {}
         return code
 

@@ -6,6 +6,7 @@ from math import inf
 
 from routing.config import ProxyConfig
 from routing.context import ContextReader
+from routing.copies import IDEMPOTENCY_KEY, Copier
 from routing.decision import Decision, Evaluation, decide
 from routing.message import RequestReader
 from routing.pool import Endpoint
@@ -17,7 +18,7 @@ from routing.table import Route, RouteTable
 class Lane:
     """The prepared answer for one route, access and stage."""
 
-    __slots__ = ("_label", "cell", "endpoint", "fallback", "repeat_writes", "stage_line")
+    __slots__ = ("_label", "also", "cell", "endpoint", "fallback", "repeat_writes", "stage_line")
 
     def __init__(
         self, decision: Decision, endpoint: Endpoint, fallback: Endpoint | None, cell: Cell
@@ -25,6 +26,8 @@ class Lane:
         self.endpoint = endpoint
         self.fallback = fallback
         """The monolith, when it is not asked in the first place."""
+        self.also: Copier | None = None
+        """Copies requests for the side that does not answer."""
         self.cell = cell
         self.repeat_writes = decision.repeat_writes
         if decision.stage is None:
@@ -53,29 +56,39 @@ class Routing:
     """One configuration, ready to route. Raises InvalidConfig."""
 
     def __init__(
-        self, config: ProxyConfig, stats: Stats, endpoint: Callable[[str], Endpoint]
+        self,
+        config: ProxyConfig,
+        stats: Stats,
+        endpoint: Callable[[str], Endpoint],
+        copier: Callable[[Route, Access, Decision, Endpoint], Copier | None],
     ) -> None:
         self.table = RouteTable(config.capabilities)
         self.contexts = ContextReader(config.context)
-        wanted = {*self.contexts.wanted, *self.table.wanted}
+        wanted = {*self.contexts.wanted, *self.table.wanted, IDEMPOTENCY_KEY}
         self.reader = RequestReader(wanted, config.limits)
         self.limits = config.limits
         self.max_body = sys.maxsize if config.limits.body is None else config.limits.body
         self.expose = config.expose_decision
         self.timeouts = config.timeouts
         self.total = inf if config.timeouts.total is None else config.timeouts.total
-        monolith = endpoint(config.monolith)
-        services = {name: endpoint(url) for name, url in config.services.items()}
+        self.flags = {name: each.flag for name, each in config.capabilities.items()}
+        self.monolith = monolith = endpoint(config.monolith)
+        self.services = services = {name: endpoint(url) for name, url in config.services.items()}
 
         def lane(route: Route | None, access: Access, stage: Stage) -> Lane:
             decision = decide(route, access, stage)
             new = route is not None and decision.origin is Side.NEW
-            return Lane(
+            prepared = Lane(
                 decision,
                 services[route.service] if route is not None and new else monolith,
                 monolith if new else None,
                 stats.cell((decision.capability, decision.stage, decision.origin)),
             )
+            if route is not None:
+                prepared.also = copier(
+                    route, access, decision, monolith if new else services[route.service]
+                )
+            return prepared
 
         self.unrouted = lane(None, Access.READ, Stage.OFF)
         self._lanes: dict[Route, dict[Access, dict[Stage, Lane]]] = {

@@ -18,10 +18,13 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
+from routing.copy_metrics import copy_counters, journal_gauges
 from routing.stats import BOUNDS_MS, STEPS_PER_DOUBLING
 
 FLAG_STATES = ("streaming", "cached", "none")
 _LABELS = ("capability", "stage", "origin")
+_RESPONSE = "From the request's head to the head of the response, or to the failure."
+_COPY = "The same for the side that does not answer the client."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,11 +37,27 @@ class WorkerState:
     """Open client connections."""
 
 
-def exposition(cells: Sequence[Mapping[str, Any]], workers: Sequence[WorkerState]) -> bytes:
-    """`cells`: JSON of merged counters, see `routing.stats`. Labels are empty where no route
-    matched."""
+def exposition(
+    cells: Sequence[Mapping[str, Any]],
+    workers: Sequence[WorkerState],
+    copies: Sequence[Mapping[str, Any]] = (),
+    waiting: Sequence[Mapping[str, Any]] = (),
+) -> bytes:
+    """`cells`: JSON of merged counters, see `routing.stats`; `copies` and `waiting`: see
+    `routing.copy_metrics`. Labels are empty where no route matched."""
     registry = CollectorRegistry()
-    registry.register(_Once((*_counters(cells), _durations(cells), *_workers(workers))))
+    registry.register(
+        _Once(
+            (
+                *_counters(cells),
+                _durations("response_seconds", _RESPONSE, _LABELS, cells),
+                *copy_counters(copies),
+                _durations("copy_seconds", _COPY, ("capability", "access"), copies),
+                *journal_gauges(waiting),
+                *_workers(workers),
+            )
+        )
+    )
     return generate_latest(registry)
 
 
@@ -50,8 +69,8 @@ class _Once(Collector):
         yield from self._metrics
 
 
-def _labels(cell: Mapping[str, Any]) -> list[str]:
-    return [cell[name] or "" for name in _LABELS]
+def _labels(cell: Mapping[str, Any], names: Sequence[str] = _LABELS) -> list[str]:
+    return [cell[name] or "" for name in names]
 
 
 def _counters(cells: Sequence[Mapping[str, Any]]) -> Iterator[Metric]:
@@ -66,12 +85,10 @@ def _counters(cells: Sequence[Mapping[str, Any]]) -> Iterator[Metric]:
         yield family
 
 
-def _durations(cells: Sequence[Mapping[str, Any]]) -> Metric:
-    family = HistogramMetricFamily(
-        "migrator_proxy_response_seconds",
-        "From the request's head to the head of the response, or to the failure.",
-        labels=_LABELS,
-    )
+def _durations(
+    name: str, text: str, labels: Sequence[str], cells: Sequence[Mapping[str, Any]]
+) -> Metric:
+    family = HistogramMetricFamily(f"migrator_proxy_{name}", text, labels=labels)
     for cell in cells:
         latency = cell["latency"]
         below = list(accumulate(latency["counts"]))
@@ -80,7 +97,7 @@ def _durations(cells: Sequence[Mapping[str, Any]]) -> Metric:
             for index in range(0, len(BOUNDS_MS), STEPS_PER_DOUBLING)
         ]
         buckets.append(("+Inf", below[-1]))
-        family.add_metric(_labels(cell), buckets, sum_value=latency["sum_us"] / 1e6)
+        family.add_metric(_labels(cell, labels), buckets, sum_value=latency["sum_us"] / 1e6)
     return family
 
 

@@ -1,14 +1,18 @@
 """What the connections of one worker share: the routing in force, the clock, the origins."""
 
 import asyncio
+from pathlib import Path
 from time import monotonic
 
 from routing.client_side import ClientConnection
 from routing.config import ProxyConfig
+from routing.context import CONTEXT_HEADER
+from routing.copying import Copying
 from routing.evaluator import Evaluator
 from routing.lanes import Routing
 from routing.outbox import Outbox
 from routing.pool import Endpoint
+from routing.stages import Side, Stage
 from routing.stats import Stats
 
 TICK_SECONDS = 0.25
@@ -18,8 +22,13 @@ class Proxy:
     """`now` is the monotonic time of the last tick: exact enough for time-outs, and free."""
 
     def __init__(
-        self, config: ProxyConfig, evaluator: Evaluator, loop: asyncio.AbstractEventLoop
+        self,
+        config: ProxyConfig,
+        evaluator: Evaluator,
+        loop: asyncio.AbstractEventLoop,
+        state: Path,
     ) -> None:
+        """`state`: the folder with the journal of second writes. Raises CannotStart."""
         self.loop = loop
         self.evaluator = evaluator
         self.outbox = Outbox(loop)
@@ -29,12 +38,14 @@ class Proxy:
         """Open connections by address, while the configuration limits them."""
         self.now = monotonic()
         self.draining = False
+        self.copying = Copying(config, state, self._find, loop)
         self._endpoints: dict[str, Endpoint] = {}
         self.routing = self._route(config)
         self._timer = loop.call_later(TICK_SECONDS, self._tick)
 
     def apply(self, config: ProxyConfig) -> None:
         """Route by `config` from now on; requests in flight end as they began."""
+        self.copying.apply(config)
         self._endpoints, before = {}, self._endpoints
         try:
             self.routing = self._route(config)
@@ -73,7 +84,20 @@ class Proxy:
                 self._endpoints[url] = Endpoint(url, self, config.timeouts, self.loop, self.outbox)
             return self._endpoints[url]
 
-        return Routing(config, self.stats, endpoint)
+        return Routing(config, self.stats, endpoint, self.copying.copier)
+
+    def _find(
+        self, capability: str, service: str, side: Side, context: bytes
+    ) -> tuple[Endpoint, Stage] | None:
+        """Where a second write goes now, and its stage now."""
+        routing = self.routing
+        flag = routing.flags.get(capability)
+        endpoint = routing.monolith if side is Side.OLD else routing.services.get(service)
+        if flag is None or endpoint is None:
+            return None
+        identity = routing.contexts.at_gateway({CONTEXT_HEADER: context})
+        known = self.evaluator.known(identity, routing.contexts.build)
+        return endpoint, self.evaluator.stage(flag, known)
 
     def _tick(self) -> None:
         self.now = now = monotonic()

@@ -94,7 +94,7 @@ class Worker:
         self._events = EventSender(environment["LAUNCHDARKLY_EVENTS_URI"], key)
         self._evaluator = Evaluator(self._client, store)
         self._config = ProxyConfig.model_validate(start["config"])
-        self._proxy = Proxy(self._config, self._evaluator, self._loop)
+        self._proxy = Proxy(self._config, self._evaluator, self._loop, Path(start["state"]))
 
     async def run(self) -> None:
         """Serve until told to stop, then drain."""
@@ -107,6 +107,7 @@ class Worker:
             await self._loop.create_server(self._proxy.gateway, sock=gateway, backlog=BACKLOG),
         ]
         self._accepting = True
+        self._proxy.copying.start()
         # What lives now lives for good: the collector need not look at it again.
         gc.collect()
         gc.freeze()
@@ -120,6 +121,7 @@ class Worker:
         for task in (reporting, following, summing_up):
             task.cancel()
         self._proxy.stop()
+        await self._proxy.copying.stop()
         self._send()
         async with self._events:
             with contextlib.suppress(TimeoutError):
@@ -131,6 +133,7 @@ class Worker:
 
     def _changed(self) -> None:
         self._evaluator.clear()
+        self._proxy.copying.changed()
 
     async def _drain(self) -> None:
         self._proxy.drain()
@@ -168,6 +171,7 @@ class Worker:
             "flags": self._flags_state(),
             "connections": len(self._proxy.clients),
             "cells": self._proxy.stats.document(),
+            "copies": self._proxy.copying.stats.document(),
         }
         self._reports.write(json.dumps(report).encode() + b"\n")
 

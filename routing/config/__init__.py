@@ -5,6 +5,7 @@ Read by the parent from a JSON file, sent to the workers as it is. Pure: reads n
 
 from routing.config.base import address_of
 from routing.config.context import ContextRules, CookieSource, HeaderSource, Source
+from routing.config.copies import Mirroring, SecondWrites
 from routing.config.document import Address, ProxyConfig, parse_config
 from routing.config.limits import Limits
 from routing.config.routes import Capability, Condition, RouteRule
@@ -18,8 +19,10 @@ __all__ = [
     "CookieSource",
     "HeaderSource",
     "Limits",
+    "Mirroring",
     "ProxyConfig",
     "RouteRule",
+    "SecondWrites",
     "Source",
     "Timeouts",
     "address_of",

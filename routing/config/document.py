@@ -6,6 +6,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from routing.config.base import Model, OriginUrl
 from routing.config.context import ContextRules
+from routing.config.copies import Mirroring, SecondWrites
 from routing.config.limits import Limits
 from routing.config.routes import Capability
 from routing.config.timeouts import Timeouts
@@ -33,6 +34,8 @@ class ProxyConfig(Model):
     expose_decision: bool = False
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()
+    mirroring: Mirroring = Mirroring()
+    second_writes: SecondWrites = SecondWrites()
 
     @model_validator(mode="after")
     def _services_exist(self) -> "ProxyConfig":
