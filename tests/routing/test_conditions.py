@@ -333,7 +333,7 @@ def test_from_the_document_to_the_lane(endpoint: Callable[[str], Endpoint]) -> N
         "test",
     )
 
-    ready = Routing(config, Stats(), endpoint)
+    ready = Routing(config, Stats(), endpoint, lambda *_: None)
     good = b"GET /x?v HTTP/1.1\r\nHost: a.example.org\r\nx-tenant: a\r\n\r\n"
     for data, expected in ((good, 0), (good.replace(b": a\r", b": b\r"), None)):
         head = ready.reader.read(data)
