@@ -76,10 +76,10 @@ class Copying:
             return None
         cell = self.stats.cell(route.capability, access)
         if access is Access.READ:
-            if not (route.mirror_reads and self._mirror.rules.enabled):
+            if not self._mirror.rules.enabled:
                 return None
             return ReadCopier(self._mirror, route.capability, decision.origin, other, cell)
-        if not (route.second_writes and self._second.rules.enabled):
+        if not self._second.rules.enabled:
             return None
         return WriteCopier(self._second, route, decision.stage, decision.also, cell)
 

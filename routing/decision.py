@@ -38,10 +38,11 @@ def decide(route: Route | None, access: Access, stage: Stage) -> Decision:
     if route is None:
         return Decision(None, None, Side.OLD, None, repeat_writes=False)
     handling = TABLE[stage, access]
+    copied = route.mirror_reads if access is Access.READ else route.second_writes
     return Decision(
         capability=route.capability,
         stage=stage,
         origin=handling.authoritative,
-        also=handling.also,
+        also=handling.also if copied else None,
         repeat_writes=handling.authoritative is Side.NEW and stage is not Stage.COMPLETE,
     )
