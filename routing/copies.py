@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from routing.message import RequestHead, ResponseHead
+from routing.upstream_side import UpstreamConnection
 
 MIRROR = b"X-Migrator-Mirror"
 """Field that tells an origin that it sees a copy: `read` or `write`. Clients cannot set it."""
@@ -38,8 +39,12 @@ class Copy(Protocol):
     def content(self, data: bytes, *, complete: bool) -> None:
         """More of that answer's body, as it is on the wire."""
 
-    def dropped(self, *, seen: bool, fell_back: bool) -> None:
+    def failed(self, *, seen: bool, fell_back: bool) -> None:
         """There is no answer. `seen`: the origin may have acted on the request all the same."""
+
+    def abandoned(self, connection: UpstreamConnection | None, *, fell_back: bool) -> bool:
+        """The client is gone. `connection`: where its request is being answered; None: nowhere.
+        True: the copy has taken the connection over."""
 
 
 class Copier(Protocol):

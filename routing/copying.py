@@ -56,7 +56,7 @@ class Copying:
             self._sending.cancel()
             await asyncio.wait((self._sending,))
         await self._sender.stop()
-        await asyncio.to_thread(self._second.writer.close)
+        await self._second.stop()
 
     def apply(self, config: ProxyConfig) -> None:
         """Obey these rules from now on, but `fsync` from the next start."""

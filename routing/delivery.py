@@ -1,4 +1,4 @@
-"""One request sent to one origin for nobody: the answer is read to its end and thrown away."""
+"""Exchanges with an origin that nobody waits for: the answer is read to its end and thrown away."""
 
 import asyncio
 from collections.abc import Callable
@@ -24,20 +24,15 @@ class Outcome:
     """Whether the answer came to its end."""
 
 
-class Delivery:
-    """Tells `done` once, not before `start` has returned."""
+class Hearing:
+    """Hears the answer to a request that was sent on a connection before."""
 
     __slots__ = (
         "_body",
-        "_cancel",
         "_connection",
-        "_data",
         "_done",
-        "_endpoint",
         "_failure",
         "_keep",
-        "_method",
-        "_repeatable",
         "_seconds",
         "_started",
         "_status",
@@ -47,57 +42,31 @@ class Delivery:
     request_sent = True
     wants_payload = True
 
-    def __init__(
-        self,
-        endpoint: Endpoint,
-        method: bytes,
-        data: bytes,
-        *,
-        repeatable: bool,
-        keep: int,
-        done: Callable[[Outcome], None],
-    ) -> None:
-        """`data`: the whole request. `keep`: bytes of the answer's content to keep."""
-        self._endpoint = endpoint
-        self._method = method
-        self._data = data
-        self._repeatable = repeatable
-        self._keep = keep
+    _timer: asyncio.TimerHandle
+
+    def __init__(self, done: Callable[[Outcome], None], *, keep: int = 0) -> None:
+        """`done`: called once, on the loop. `keep`: bytes of the answer's content to keep."""
         self._done = done
+        self._keep = keep
         self._body: list[bytes] = []
         self._connection: UpstreamConnection | None = None
-        self._cancel: Callable[[], object] | None = None
         self._status: int | None = None
         self._failure: Failure | None = None
+        self._started = monotonic()
         self._seconds = 0.0
 
-    def start(self, loop: asyncio.AbstractEventLoop, timeout: float) -> None:
-        """Send it; `timeout` seconds later it is called off."""
-        self._started = monotonic()
+    def take_over(
+        self, connection: UpstreamConnection, loop: asyncio.AbstractEventLoop, timeout: float
+    ) -> None:
+        """Hear `connection` in place of who heard it; after `timeout` seconds call it off."""
+        self._connection = connection
         self._timer = loop.call_later(timeout, self._late)
-        connection = self._endpoint.take(repeatable=self._repeatable)
-        if connection is None:
-            self._cancel = self._endpoint.connect(self)
-        else:
-            self._use(connection)
+        connection.hand_over(self)
 
     def cancel(self) -> None:
         """Call it off; `done` is not told."""
         self._timer.cancel()
-        if self._cancel is not None:
-            self._cancel()
-        if self._connection is not None:
-            self._connection.abort()
-
-    # Called by the endpoint.
-
-    def connected(self, connection: UpstreamConnection) -> None:
-        self._cancel = None
-        self._use(connection)
-
-    def unreached(self) -> None:
-        self._cancel = None
-        self._fail(Failure.UNREACHED)
+        self._let_go()
 
     # Called by the upstream connection.
 
@@ -117,20 +86,16 @@ class Delivery:
             self._end(complete=True)
 
     def on_failure(self, failure: Failure) -> None:
-        if failure is Failure.STALE:
-            # Closed in the moment in which it was taken: that says nothing about the origin.
-            self._connection = None
-            self._cancel = self._endpoint.connect(self)
-        else:
-            self._fail(failure)
+        self._seconds = monotonic() - self._started
+        self._failure = failure
+        self._end()
 
     def on_broken(self) -> None:
         self._end()
 
     def on_tunnel(self, head: ResponseHead, data: bytes) -> None:
-        if self._connection is not None:
-            self._connection.abort()
-        self._fail(Failure.GARBLED)
+        self._let_go()
+        self.on_failure(Failure.GARBLED)
 
     def on_tunnel_data(self, data: bytes) -> None:
         pass
@@ -144,27 +109,78 @@ class Delivery:
     def resume_request(self) -> None:
         pass
 
-    def _use(self, connection: UpstreamConnection) -> None:
-        self._connection = connection
-        connection.start(self, self._method, self._data)
-
     def _late(self) -> None:
-        if self._cancel is not None:
-            self._cancel()
-        if self._connection is not None:
-            self._connection.abort()
+        self._let_go()
         if self._status is None:
-            self._fail(Failure.SLOW)
+            self.on_failure(Failure.SLOW)
         else:
             self._end()
 
-    def _fail(self, failure: Failure) -> None:
-        self._seconds = monotonic() - self._started
-        self._failure = failure
-        self._end()
+    def _let_go(self) -> None:
+        if self._connection is not None:
+            self._connection.abort()
+            self._connection = None
 
     def _end(self, *, complete: bool = False) -> None:
         self._timer.cancel()
         self._connection = None
         body = b"".join(self._body)
         self._done(Outcome(self._status, self._failure, self._seconds, body, complete))
+
+
+class Delivery(Hearing):
+    """Sends one request to one origin."""
+
+    __slots__ = ("_cancel", "_data", "_endpoint", "_method", "_repeatable")
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        method: bytes,
+        data: bytes,
+        done: Callable[[Outcome], None],
+        *,
+        repeatable: bool,
+        keep: int = 0,
+    ) -> None:
+        """`data`: the whole request."""
+        super().__init__(done, keep=keep)
+        self._endpoint = endpoint
+        self._method = method
+        self._data = data
+        self._repeatable = repeatable
+        self._cancel: Callable[[], object] | None = None
+
+    def start(self, loop: asyncio.AbstractEventLoop, timeout: float) -> None:
+        """Send it; after `timeout` seconds call it off."""
+        self._timer = loop.call_later(timeout, self._late)
+        connection = self._endpoint.take(repeatable=self._repeatable)
+        if connection is None:
+            self._cancel = self._endpoint.connect(self)
+        else:
+            self.connected(connection)
+
+    # Called by the endpoint.
+
+    def connected(self, connection: UpstreamConnection) -> None:
+        self._cancel = None
+        self._connection = connection
+        connection.start(self, self._method, self._data)
+
+    def unreached(self) -> None:
+        self._cancel = None
+        super().on_failure(Failure.UNREACHED)
+
+    def on_failure(self, failure: Failure) -> None:
+        if failure is Failure.STALE:
+            # Closed in the moment in which it was taken: that says nothing about the origin.
+            self._connection = None
+            self._cancel = self._endpoint.connect(self)
+        else:
+            super().on_failure(failure)
+
+    def _let_go(self) -> None:
+        if self._cancel is not None:
+            self._cancel()
+            self._cancel = None
+        super()._let_go()

@@ -172,13 +172,15 @@ class Exchange:
 
     def cancel(self) -> None:
         """The client is gone or was answered otherwise."""
-        self._drop_copy(seen=self._connection is not None)
         if self._cancel is not None:
             self._cancel()
             self._cancel = None
-        if self._connection is not None:
-            self._connection.abort()
-            self._connection = None
+        copy, self._copy, self._held = self._copy, None, None
+        connection, self._connection = self._connection, None
+        if copy is not None and copy.abandoned(connection, fell_back=self.fell_back):
+            connection = None
+        if connection is not None:
+            connection.abort()
         self._drop_pending()
 
     def late(self) -> None:
@@ -304,7 +306,9 @@ class Exchange:
         else:
             if not self.fell_back:
                 self._count(failed=True)
-            self._drop_copy(seen=failure is not Failure.UNREACHED)
+            if self._copy is not None:
+                seen = failure is not Failure.UNREACHED
+                self._copy.failed(seen=seen, fell_back=self.fell_back)
             self._drop_pending()
             self._client.fail(STATUS_OF[failure])
 
@@ -385,11 +389,6 @@ class Exchange:
         if not complete:
             self._client.expect_progress(self._timeouts.stall)
         self._client.answer(head, body, complete=complete)
-
-    def _drop_copy(self, *, seen: bool) -> None:
-        copy, self._copy, self._held = self._copy, None, None
-        if copy is not None:
-            copy.dropped(seen=seen, fell_back=self.fell_back)
 
     def _let_go(self, *, complete: bool) -> None:
         """Done with an answer that the client does not get."""

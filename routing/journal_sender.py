@@ -159,9 +159,8 @@ class JournalSender:
             to.endpoint,
             content.method.encode(),
             content.head + content.body,
+            done,
             repeatable=False,
-            keep=0,
-            done=done,
         )
         self._deliveries.add(delivery)
         delivery.start(self._loop, self._rules().timeout)

@@ -19,6 +19,7 @@ from routing.delivery import Delivery, Outcome
 from routing.message import CHUNKED, RequestHead, ResponseHead
 from routing.pool import Endpoint
 from routing.stages import SAFE_METHODS, Side
+from routing.upstream_side import UpstreamConnection
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,9 +175,14 @@ class ReadCopy:
             self._answered = True
             self._compare()
 
-    def dropped(self, *, seen: bool, fell_back: bool) -> None:
+    def failed(self, *, seen: bool, fell_back: bool) -> None:
         if self._collecting:
             self._give_up()
+
+    def abandoned(self, connection: UpstreamConnection | None, *, fell_back: bool) -> bool:
+        if self._collecting:
+            self._give_up()
+        return False
 
     def _give_up(self) -> None:
         self._collecting = False
@@ -192,9 +198,9 @@ class ReadCopy:
             copier.endpoint,
             method,
             b"".join((copied_head(self.head, b"read"), *self._body)),
+            self._done,
             repeatable=method in SAFE_METHODS and not self._body,
             keep=0 if mirror.observer is None else mirror.observer.keep,
-            done=self._done,
         )
         delivery.start(mirror.loop, mirror.rules.timeout)
 

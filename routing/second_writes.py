@@ -17,12 +17,14 @@ from typing import IO, Final
 from routing.config import SecondWrites
 from routing.copies import IDEMPOTENCY_KEY, Copy, Room, copied_head
 from routing.copy_stats import CopyCell
+from routing.delivery import Hearing, Outcome
 from routing.journal import Journal, State, Write
 from routing.journal_order import succeeded
 from routing.journal_writer import JournalWriter
 from routing.message import RequestHead, ResponseHead
 from routing.stages import Side, Stage
 from routing.table import Route
+from routing.upstream_side import UpstreamConnection
 
 IN_MEMORY: Final = 64 * 1024
 """Bytes of one body that are held in memory; what is longer goes to a temporary file."""
@@ -47,11 +49,39 @@ class SecondWriter:
         self.folder = folder
         self.room = Room(rules.capture)
         self.writer = JournalWriter(folder, loop, fsync=rules.fsync)
+        self._loop = loop
+        self._followed: dict[Hearing, Callable[[], None]] = {}
+        """First writes whose clients are gone, and how to give them up."""
 
     def apply(self, rules: SecondWrites) -> None:
         """Obey `rules` from now on."""
         self.room.give(rules.capture - self.rules.capture)
         self.rules = rules
+
+    def follow(self, copy: "WriteCopy", connection: UpstreamConnection, *, fell_back: bool) -> None:
+        """Wait for the answer on `connection` in place of the client."""
+
+        def done(outcome: Outcome) -> None:
+            del self._followed[hearing]
+            if outcome.status is None:
+                give_up()
+            else:
+                copy.settle(outcome.status, None, fell_back=fell_back)
+
+        def give_up() -> None:
+            copy.failed(seen=True, fell_back=fell_back)
+
+        hearing = Hearing(done)
+        self._followed[hearing] = give_up
+        hearing.take_over(connection, self._loop, self.rules.timeout)
+
+    async def stop(self) -> None:
+        """Commit what was taken in; what is not answered yet is left to an operator."""
+        for hearing, give_up in self._followed.items():
+            hearing.cancel()
+            give_up()
+        self._followed.clear()
+        await asyncio.to_thread(self.writer.close)
 
 
 class WriteCopier:
@@ -136,17 +166,23 @@ class WriteCopy:
     def answered(
         self, head: ResponseHead, *, fell_back: bool, release: Callable[[Copy], None]
     ) -> bool:
+        return self.settle(head.status, release, fell_back=fell_back)
+
+    def settle(
+        self, status: int, release: Callable[[Copy], None] | None, *, fell_back: bool
+    ) -> bool:
+        """What the first side has said; whether it goes into the journal."""
         self._ended = True
-        if not succeeded(head.status):
-            self._let_go()
-            return False
-        self._journal(State.PENDING, self._side(fell_back), release)
-        return True
+        if succeeded(status):
+            self._journal(State.PENDING, self._side(fell_back), release)
+            return True
+        self._let_go()
+        return False
 
     def content(self, data: bytes, *, complete: bool) -> None:
         pass
 
-    def dropped(self, *, seen: bool, fell_back: bool) -> None:
+    def failed(self, *, seen: bool, fell_back: bool) -> None:
         if self._ended:
             return
         self._ended = True
@@ -154,6 +190,14 @@ class WriteCopy:
             self._journal(State.UNKNOWN, self._side(fell_back), None)
         else:
             self._let_go()
+
+    def abandoned(self, connection: UpstreamConnection | None, *, fell_back: bool) -> bool:
+        if self._ended or connection is None or not self._complete:
+            self.failed(seen=connection is not None, fell_back=fell_back)
+            return False
+        # The first side goes on with it, and the other one is to have what comes of it.
+        self._copier.second.follow(self, connection, fell_back=fell_back)
+        return True
 
     def _side(self, fell_back: bool) -> Side:
         """Who is to get it: the service, where the monolith took what the service never saw."""

@@ -251,13 +251,31 @@ async def the_flag_goes_off_while_the_monolith_is_owed_a_write(play: Play) -> No
     assert [body for _, body in play.old.copies] == [b"owed"]
 
 
+async def a_client_that_does_not_wait(play: Play) -> None:
+    """What the first side makes of its write is learned all the same."""
+    await play.stage("dualwrite")
+    gone = asyncio.Event()
+    record = play.old
+
+    async def slow(head: bytes, reader: Any, writer: Any) -> None:
+        await gone.wait()
+        await record(head, reader, writer)
+
+    play.world.old.answer = slow
+    with contextlib.suppress(httpx.ReadTimeout):
+        await play.http.post(play.url, content=b"left", headers=ALICE, timeout=0.3)
+    gone.set()
+    await play.copied(play.new)
+    assert [body for _, body in play.new.copies] == [b"left"]
+    play.world.old.answer = record
+
+
 async def what_only_an_operator_can_repeat(play: Play) -> None:
     await play.stage("dualwrite")
     before = {each["id"] for each in await play.journal()}
     assert await play.write(b"x" * 200_001, path="/articles/long") == 200
     play.old.status = None
-    with contextlib.suppress(httpx.ReadTimeout):
-        await play.http.post(play.url, content=b"gone", headers=ALICE, timeout=0.3)
+    assert await play.write(b"who knows") == 504
 
     async def listed() -> bool:
         return len(await play.journal()) == len(before) + 2
@@ -287,6 +305,7 @@ async def figures(play: Play) -> None:
 PLAYS = (
     each_stage,
     chunks_and_expectations,
+    a_client_that_does_not_wait,
     first_writes_that_fail,
     what_only_an_operator_can_repeat,
     the_other_side_fails,
