@@ -12,14 +12,18 @@ from routing.stats import Cell
 COUNTERS = ("requests", "errors", "dropped", "refused", "incomplete")
 
 
-class CopyCell(Cell):
-    """`requests`: copies that were sent, each attempt of a second write counted; `errors`: those
-    that failed. Latencies are the other side's."""
+class CopyCell:
+    """One worker's counters for one key. Mutable."""
 
-    __slots__ = ("dropped", "incomplete", "refused")
+    __slots__ = ("dropped", "errors", "incomplete", "refused", "requests", "times")
 
     def __init__(self) -> None:
-        super().__init__()
+        self.requests = 0
+        """Copies that were sent, each attempt of a second write counted."""
+        self.errors = 0
+        """Those that failed."""
+        self.times = Cell()
+        """Only `record` of it is used: how long the other side took."""
         self.dropped = 0
         """Mirrored reads for which there was no room."""
         self.refused = 0
@@ -45,7 +49,7 @@ class CopyStats:
                 "capability": capability,
                 "access": access,
                 **{counter: getattr(cell, counter) for counter in COUNTERS},
-                "latency": cell.document()["latency"],
+                "latency": cell.times.document()["latency"],
             }
             for (capability, access), cell in self._cells.items()
             if any(getattr(cell, counter) for counter in COUNTERS)

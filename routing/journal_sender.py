@@ -168,7 +168,7 @@ class JournalSender:
     def _settle(self, entry: Entry, method: str, cell: CopyCell, outcome: Outcome) -> None:
         id, status = entry.id, outcome.status
         cell.requests += 1
-        cell.record(outcome.seconds * 1000.0)
+        cell.times.record(outcome.seconds * 1000.0)
         found = verdict(status, method, self._order.attempts(id) + 1)
         if found is Verdict.DONE:
             self._order.done(id)

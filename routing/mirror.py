@@ -206,7 +206,7 @@ class ReadCopy:
 
     def _done(self, outcome: Outcome) -> None:
         cell = self._copier.cell
-        cell.record(outcome.seconds * 1000.0)
+        cell.times.record(outcome.seconds * 1000.0)
         if outcome.status is None or outcome.status >= 500:
             cell.errors += 1
         self._release()

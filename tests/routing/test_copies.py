@@ -310,8 +310,8 @@ PLAYS = (
     what_only_an_operator_can_repeat,
     the_other_side_fails,
     the_flag_goes_off_while_the_service_is_owed_a_write,
-    the_monolith_takes_it_instead,
     the_flag_goes_off_while_the_monolith_is_owed_a_write,
+    the_monolith_takes_it_instead,
     figures,
 )
 
