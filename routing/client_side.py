@@ -269,12 +269,14 @@ class ClientConnection(BatchedProtocol):
         copy = None
         if lane.also is not None and not head.websocket:
             copy = lane.also.copy(head, known.header, out)
+            if copy is not None:
+                out = copy.head
         self._exchange.begin(
             lane,
             evaluation,
             routing.timeouts,
             head.method,
-            out if copy is None else copy.head,
+            out,
             has_body=head.body != 0,
             websocket=head.websocket,
             copy=copy,

@@ -1,6 +1,6 @@
 """What an exchange knows of the copy of its request for the other origin.
 
-Pure. A lane whose requests are copied has a `Copier`; lanes without one cost a request one test.
+A lane whose requests are copied has a `Copier`; lanes without one cost a request one test.
 """
 
 import re

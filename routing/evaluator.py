@@ -67,12 +67,12 @@ class Evaluator:
         tally.count += 1
         return evaluation
 
-    def stage(self, flag: str, known: Known) -> Stage:
-        """The same for what is no request, and so not counted as one."""
+    def peek(self, flag: str, known: Known) -> Evaluation:
+        """The same for no request, so that it is not counted."""
         found = known.evaluations.get(flag)
         if found is None:
             found = known.evaluations[flag] = self._ask(flag, known)
-        return found[0].stage
+        return found[0]
 
     def clear(self) -> None:
         """Forget everything: a flag, a segment or the routing rules changed."""

@@ -245,7 +245,7 @@ class Exchange:
         ):
             self._held = head, body, complete
             self.pause_answer()
-            self._client.expect_progress(None)
+            self._client.expect_progress(self._timeouts.response)
         else:
             self._answer(head, body, complete=complete)
 
@@ -292,6 +292,7 @@ class Exchange:
 
     def on_failure(self, failure: Failure) -> None:
         self._connection = None
+        self._held = None
         move = self._move(failure)
         if move is Move.FALL_BACK:
             self._fall_back()

@@ -97,7 +97,7 @@ class Proxy:
             return None
         identity = routing.contexts.at_gateway({CONTEXT_HEADER: context})
         known = self.evaluator.known(identity, routing.contexts.build)
-        return endpoint, self.evaluator.stage(flag, known)
+        return endpoint, self.evaluator.peek(flag, known).stage
 
     def _tick(self) -> None:
         self.now = now = monotonic()

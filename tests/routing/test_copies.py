@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import re
 import signal
@@ -251,6 +252,30 @@ async def the_flag_goes_off_while_the_monolith_is_owed_a_write(play: Play) -> No
     assert [body for _, body in play.old.copies] == [b"owed"]
 
 
+async def the_answer_waits_for_the_journal(play: Play) -> None:
+    """Nobody is told of a write before it is durable. A journal that takes too long is no answer;
+    the write is sent all the same."""
+    await play.stage("dualwrite")
+    for patient in (True, False):
+        play.clear()
+        with (play.world.folder / "second-writes.db-turns").open() as turns:
+            fcntl.flock(turns, fcntl.LOCK_EX)
+            asked = asyncio.create_task(play.write(b"waits"))
+
+            async def done_by_the_first() -> bool:
+                return bool(play.old.requests)
+
+            await play.until(done_by_the_first)
+            assert (await play.http.get(play.url, headers=ALICE)).text == "ok"
+            assert not asked.done()
+            assert await play.journal("pending") == []
+            if not patient:
+                assert await asked == 504
+        assert await asked == (200 if patient else 504)
+        await play.copied(play.new)
+        assert [body for _, body in play.new.copies] == [b"waits"]
+
+
 async def a_client_that_does_not_wait(play: Play) -> None:
     """What the first side makes of its write is learned all the same."""
     await play.stage("dualwrite")
@@ -305,6 +330,7 @@ async def figures(play: Play) -> None:
 PLAYS = (
     each_stage,
     chunks_and_expectations,
+    the_answer_waits_for_the_journal,
     a_client_that_does_not_wait,
     first_writes_that_fail,
     what_only_an_operator_can_repeat,
