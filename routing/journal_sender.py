@@ -12,6 +12,7 @@ import logging
 import os
 import sqlite3
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, time
@@ -65,6 +66,8 @@ class JournalSender:
         self._loop = loop
         self._order = Order(rules().concurrency)
         self._journal = Journal(folder, fsync=rules().fsync)
+        # One thread, so that nothing reads the journal while it is being closed.
+        self._thread = ThreadPoolExecutor(1, "journal-reader")
         self._lock = os.open(folder / f"{FILE}-sender", os.O_RDWR | os.O_CREAT, 0o600)
         self._seen = -1
         self._gone: set[int] = set()
@@ -89,7 +92,7 @@ class JournalSender:
         while True:
             self._stirred.clear()
             try:
-                found = await asyncio.to_thread(self._look)
+                found = await self._loop.run_in_executor(self._thread, self._look)
                 if found is not None:
                     self._order.sync(entry for entry in found if entry.id not in self._gone)
                 await self._send_due()
@@ -108,7 +111,8 @@ class JournalSender:
                     await self._stirred.wait()
         for delivery in self._deliveries:
             delivery.cancel()
-        self._journal.close()
+        await self._loop.run_in_executor(self._thread, self._journal.close)
+        self._thread.shutdown()
         os.close(self._lock)
 
     def _elected(self) -> bool:
@@ -130,8 +134,8 @@ class JournalSender:
     async def _send_due(self) -> None:
         while due := self._order.due(monotonic()):
             try:
-                contents = await asyncio.to_thread(
-                    self._journal.contents, [entry.id for entry in due]
+                contents = await self._loop.run_in_executor(
+                    self._thread, self._journal.contents, [entry.id for entry in due]
                 )
             except BaseException:
                 for entry in due:

@@ -23,7 +23,7 @@ from routing.journal_order import succeeded
 from routing.journal_writer import JournalWriter
 from routing.message import RequestHead, ResponseHead
 from routing.stages import Side, Stage
-from routing.table import Route
+from routing.table import Route, normalise
 from routing.upstream_side import UpstreamConnection
 
 IN_MEMORY: Final = 64 * 1024
@@ -232,7 +232,7 @@ class WriteCopy:
                     stage=copier.stage,
                     method=request.method.decode(),
                     target=request.target.decode(),
-                    path=request.path.decode(),
+                    path=normalise(request.path).decode(),
                     idempotency_key=self._key.decode("latin-1"),
                     context=self._context,
                     head=copied_head(self.head, b"write"),
