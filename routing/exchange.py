@@ -122,7 +122,7 @@ class Exchange:
         *,
         has_body: bool,
         websocket: bool,
-        copy: Copy | None = None,
+        copy: Copy | None,
     ) -> None:
         """Ask the lane's origin. `head` is the whole request head as the origin gets it."""
         self._copy = copy
