@@ -1,29 +1,39 @@
-"""The proxy's admin address: health, readiness, routes, flags and configuration in force, counters.
+"""The proxy's admin address: health, readiness, routes, flags and configuration in force, counters,
+second writes that wait.
 
 Served by the parent, on loopback by default. Read-only: nothing here changes anything.
 """
 
+import contextlib
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
 
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from routing.config import ProxyConfig
 from routing.fleet import Fleet
+from routing.journal import Journal
 from routing.metrics import WorkerState, exposition
 from routing.stats import empty
 
 UNKNOWN = {"version": None, "on": None}
 """Of a flag that a worker does not have."""
 
+MAX_WRITES = 1000
+"""Entries of the journal in one answer."""
 
-def application(fleet: Fleet, config: Callable[[], ProxyConfig]) -> Starlette:
-    """`config` gives the configuration in force."""
+
+def application(fleet: Fleet, config: Callable[[], ProxyConfig], state: Path) -> Starlette:
+    """`config` gives the configuration in force; `state`: the folder with the journal of second
+    writes."""
     instance = secrets.token_hex(8)
 
     async def index(_: Request) -> Response:
@@ -78,6 +88,8 @@ def application(fleet: Fleet, config: Callable[[], ProxyConfig]) -> Starlette:
                     for member in fleet.members
                 ],
                 "cells": routed,
+                "copies": fleet.copies(),
+                "second_writes": await run_in_threadpool(_waiting, state),
                 "unrouted": rest[0] if rest else empty(None, None, "old"),
             }
         )
@@ -115,12 +127,38 @@ def application(fleet: Fleet, config: Callable[[], ProxyConfig]) -> Starlette:
             )
             for member in fleet.members
         ]
-        text = exposition(fleet.cells(), fleet.outcomes(), workers, fleet.endpoints())
+        waiting = await run_in_threadpool(_waiting, state)
+        text = exposition(
+            fleet.cells(),
+            fleet.outcomes(),
+            workers,
+            origins=fleet.endpoints(),
+            copies=fleet.copies(),
+            waiting=waiting,
+        )
         return Response(text, media_type=CONTENT_TYPE_LATEST)
 
     async def endpoints(_: Request) -> Response:
         """The endpoints of every origin; `service` is null for the monolith."""
         return JSONResponse({"at": time.time(), "origins": fleet.endpoints()})
+
+    async def writes(request: Request) -> Response:
+        """Entries of the journal of second writes, oldest first; never what they say."""
+        asked = request.query_params
+        after = asked.get("after", "0")
+        if not after.isdecimal():
+            return JSONResponse({"message": f"after: {after!r} is not a number"}, 400)
+
+        def read() -> list[Mapping[str, Any]]:
+            with contextlib.closing(Journal(state)) as journal:
+                return journal.entries(
+                    limit=MAX_WRITES,
+                    after=int(after),
+                    state=asked.get("state"),
+                    capability=asked.get("capability"),
+                )
+
+        return JSONResponse({"writes": await run_in_threadpool(read)})
 
     async def configuration(_: Request) -> Response:
         """The whole configuration in force with its defaults; secrets are hidden."""
@@ -135,6 +173,17 @@ def application(fleet: Fleet, config: Callable[[], ProxyConfig]) -> Starlette:
         Route("/stats", stats),
         Route("/metrics", metrics),
         Route("/endpoints", endpoints),
+        Route("/writes", writes),
         Route("/config", configuration),
     ]
     return Starlette(routes=paths)
+
+
+def _waiting(state: Path) -> list[dict[str, Any]]:
+    """How much waits in the journal; see `Journal.summary`."""
+    now = time.time()
+    with contextlib.closing(Journal(state)) as journal:
+        return [
+            {**each, "oldest_seconds": max(now - each.pop("oldest_at"), 0.0)}
+            for each in journal.summary()
+        ]

@@ -296,6 +296,11 @@ class ClientConnection(BatchedProtocol):
                 b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n" if head.websocket else b"\r\n",
             )
         )
+        copy = None
+        if lane.also is not None and not head.websocket:
+            copy = lane.also.copy(head, known.header, out)
+            if copy is not None:
+                out = copy.head
         watch = proxy.watch
         watch.left -= 1
         if watch.left < 0:
@@ -310,6 +315,7 @@ class ClientConnection(BatchedProtocol):
             out,
             has_body=head.body != 0,
             websocket=head.websocket,
+            copy=copy,
         )
         rest = data[head.end :]
         if head.body == 0:

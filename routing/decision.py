@@ -29,7 +29,7 @@ class Decision:
     stage: Stage | None
     origin: Side
     also: Side | None
-    """Who is to see the request too; nobody sends it there yet."""
+    """Who is to see the request, too; see `copying`."""
     repeat_writes: bool
     """Whether the monolith may take a write that the service provably never saw. Not at
     `complete`: there the monolith is no longer written to, and a write there would be lost."""
@@ -40,10 +40,11 @@ def decide(route: Route | None, access: Access, stage: Stage) -> Decision:
     if route is None:
         return Decision(None, None, Side.OLD, None, repeat_writes=False)
     handling = TABLE[stage, access]
+    copied = route.mirror_reads if access is Access.READ else route.second_writes
     return Decision(
         capability=route.capability,
         stage=stage,
         origin=handling.authoritative,
-        also=handling.also,
+        also=handling.also if copied else None,
         repeat_writes=handling.authoritative is Side.NEW and stage is not Stage.COMPLETE,
     )

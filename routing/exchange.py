@@ -10,6 +10,7 @@ from time import monotonic, time
 from typing import Protocol
 
 from routing.config import Timeouts
+from routing.copies import Copy
 from routing.decision import Evaluation
 from routing.group import Group
 from routing.hedge import Hedge
@@ -69,10 +70,12 @@ class Exchange:
         "_cancel",
         "_client",
         "_connection",
+        "_copy",
         "_counted",
         "_endpoint",
         "_head",
         "_hedge",
+        "_held",
         "_lane",
         "_loop",
         "_method",
@@ -98,6 +101,8 @@ class Exchange:
         self._loop = loop
         self._connection: UpstreamConnection | None = None
         self._cancel: Callable[[], object] | None = None
+        self._copy: Copy | None = None
+        self._held: tuple[ResponseHead, bytes, bool] | None = None
         self._head = b""
         self._method = b""
         self._pending: list[bytes] = []
@@ -124,8 +129,10 @@ class Exchange:
         *,
         has_body: bool,
         websocket: bool,
+        copy: Copy | None,
     ) -> None:
         """Ask the lane's origin. `head` is the whole request head as the origin gets it."""
+        self._copy = copy
         self._lane = lane
         self.evaluation = evaluation
         self._timeouts = timeouts
@@ -141,11 +148,15 @@ class Exchange:
         cell.last_decided_at = time()
         self._endpoint = lane.endpoint or self._choose(lane.group)
         self._dispatch()
+        if copy is not None:
+            copy.dispatched()
 
     def send(self, data: bytes) -> None:
         """More of the request's body, or of a tunnel."""
         if self.record is not None:
             self.record.received += len(data)
+        if self._copy is not None:
+            self._copy.add(data, complete=self._client.request_complete)
         if self._connection is not None:
             self._connection.write(data)
             return
@@ -164,17 +175,15 @@ class Exchange:
             self._connection.pause_reading()
 
     def resume_answer(self) -> None:
-        if self._connection is not None:
+        if self._connection is not None and self._held is None:
             self._connection.resume_reading()
 
     def cancel(self) -> None:
         """The client is gone or was answered otherwise."""
-        if self._cancel is not None:
-            self._cancel()
-            self._cancel = None
-        if self._connection is not None:
-            self._connection.abort()
+        copy, self._copy, self._held = self._copy, None, None
+        if copy is not None and copy.abandoned(self._connection, fell_back=self.fell_back):
             self._connection = None
+        self._end_attempt()
         self._end_hedge()
         self._drop_pending()
 
@@ -224,7 +233,7 @@ class Exchange:
 
     def overtaken(self, hedge: Hedge, connection: UpstreamConnection | None) -> None:
         self._hedge = None
-        self.cancel()
+        self._end_attempt()
         self._follow(hedge, connection)
 
     # Called by the upstream connection.
@@ -259,18 +268,29 @@ class Exchange:
             self._lane.cell.fallbacks += 1
         else:
             self._count(failed=head.status >= 500)
-        self.answered = True
-        if self.record is not None:
-            self.record.sent = len(body)
         if complete:
             self._connection = None
+        copy = self._copy
+        if copy is not None and copy.answered(
+            head, fell_back=self.fell_back, release=self._release
+        ):
+            self._held = head, body, complete
+            self.pause_answer()
+            self._client.expect_progress(self._timeouts.response)
         else:
-            self._client.expect_progress(self._timeouts.stall)
-        self._client.answer(head, body, complete=complete)
+            self._answer(head, body, complete=complete)
 
     def on_body(self, data: bytes, *, complete: bool) -> None:
+        if self._held is not None:
+            # It was on its way when the connection was paused.
+            head, body, _ = self._held
+            self._connection = None if complete else self._connection
+            self._held = head, body + data, complete
+            return
         if self.record is not None:
             self.record.sent += len(data)
+        if self._copy is not None:
+            self._copy.content(data, complete=complete)
         if complete:
             self._connection = None
         else:
@@ -313,6 +333,7 @@ class Exchange:
 
     def on_failure(self, failure: Failure) -> None:
         self._connection = None
+        self._held = None
         if self.record is not None:
             self.record.fails(self._side, failure, monotonic())
         if self._hedge is not None and self._hedge_takes_over(failure):
@@ -321,6 +342,9 @@ class Exchange:
         if move is Move.GIVE_UP:
             if not self.fell_back:
                 self._count(failed=True)
+            if self._copy is not None:
+                seen = failure not in (Failure.UNREACHED, Failure.OVERFLOW)
+                self._copy.failed(seen=seen, fell_back=self.fell_back)
             self._drop_pending()
             self._client.fail(STATUS_OF[failure])
         else:
@@ -349,6 +373,14 @@ class Exchange:
             self._hedge = Hedge(self, group, endpoint, self._method, self._head)
             self._hedge.arm(self._loop, group.hedge_after)
         return endpoint
+
+    def _end_attempt(self) -> None:
+        if self._cancel is not None:
+            self._cancel()
+            self._cancel = None
+        if self._connection is not None:
+            self._connection.abort()
+            self._connection = None
 
     def _end_hedge(self) -> None:
         if self._hedge is not None:
@@ -462,6 +494,24 @@ class Exchange:
         timeouts = self._timeouts
         self._client.expect_progress(timeouts.response if complete else timeouts.stall)
         connection.start(self, self._method, head)
+
+    def _release(self, copy: Copy) -> None:
+        """The answer that waited for `copy` may go to the client, who may be gone."""
+        if copy is self._copy and self._held is not None:
+            (head, body, complete), self._held = self._held, None
+            if not self._client.writing_paused:
+                self.resume_answer()
+            self._answer(head, body, complete=complete)
+
+    def _answer(self, head: ResponseHead, body: bytes, *, complete: bool) -> None:
+        self.answered = True
+        if self.record is not None:
+            self.record.sent = len(body)
+        if self._copy is not None:
+            self._copy.content(body, complete=complete)
+        if not complete:
+            self._client.expect_progress(self._timeouts.stall)
+        self._client.answer(head, body, complete=complete)
 
     def _let_go(self, *, complete: bool) -> None:
         """Done with an answer that the client does not get."""

@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from routing import endpoint_stats
 from routing.config import REVEAL, Address, ProxyConfig
+from routing.copy_stats import merge_copies
 from routing.errors import CannotStart
 from routing.outcomes import merge_outcomes
 from routing.stats import merge
@@ -63,6 +64,7 @@ class Fleet:
         self._retired: list[dict[str, Any]] = []
         self._retired_endpoints: endpoint_stats.Document = []
         self._retired_outcomes: dict[str, dict[str, int]] = {}
+        self._retired_copies: list[dict[str, Any]] = []
         self._stopping = asyncio.Event()
         self._lives: list[asyncio.Task[None]] = []
         with contextlib.ExitStack() as opened:
@@ -107,6 +109,11 @@ class Fleet:
         """The same for what is counted without latency."""
         living = (member.report.get("outcomes", {}) for member in self.members)
         return merge_outcomes((self._retired_outcomes, *living))
+
+    def copies(self) -> list[dict[str, Any]]:
+        """The same for mirrored reads and second writes."""
+        living = (cell for member in self.members for cell in member.report.get("copies", ()))
+        return merge_copies((*self._retired_copies, *living))
 
     async def _live(self, member: Member) -> None:
         pause = SOON
@@ -161,6 +168,9 @@ class Fleet:
         self._retired_endpoints = endpoint_stats.merge((self._retired_endpoints, ended))
         self._retired_outcomes = merge_outcomes(
             (self._retired_outcomes, member.report.get("outcomes", {}))
+        )
+        self._retired_copies = merge_copies(
+            (*self._retired_copies, *member.report.get("copies", ()))
         )
         member.pid, member.orders, member.report = None, None, {}
         return code

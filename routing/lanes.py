@@ -1,12 +1,13 @@
 """Everything about routing that does not depend on the request, prepared when the rules change."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import inf
 from typing import TYPE_CHECKING
 
 from routing.config import ProxyConfig
 from routing.context import ContextReader
+from routing.copies import IDEMPOTENCY_KEY, Copier
 from routing.decision import Decision, Evaluation, decide
 from routing.exposure import Exposure
 from routing.group import Group
@@ -25,6 +26,7 @@ class Lane:
     __slots__ = (
         "_label",
         "access",
+        "also",
         "cell",
         "decision",
         "endpoint",
@@ -52,6 +54,8 @@ class Lane:
         """None: the group must be asked."""
         self.fallback = fallback
         """The monolith, when it is not asked in the first place."""
+        self.also: Copier | None = None
+        """Copies requests for the side that does not answer."""
         self.cell = cell
         self.repeat_writes = decision.repeat_writes
         if decision.stage is None:
@@ -84,6 +88,7 @@ class Routing:
         config: ProxyConfig,
         stats: Stats,
         groups: Mapping[str | None, Group],
+        copier: Callable[[Route, Access, Decision, Group], Copier | None],
         tokens: "TokenVerifier | None" = None,
     ) -> None:
         """`groups`: by the service's name; None is the monolith."""
@@ -94,6 +99,7 @@ class Routing:
             *self.table.wanted,
             *config.watched_fields,
             *config.decisions.wanted,
+            IDEMPOTENCY_KEY,
         }
         self.reader = RequestReader(wanted, config.limits)
         self.limits = config.limits
@@ -101,12 +107,14 @@ class Routing:
         self.expose = Exposure(config.expose_decision) if config.expose_decision else None
         self.timeouts = config.timeouts
         self.total = inf if config.timeouts.total is None else config.timeouts.total
+        self.flags = {name: each.flag for name, each in config.capabilities.items()}
+        self.groups = groups
         monolith = groups[None]
 
         def lane(route: Route | None, access: Access, stage: Stage) -> Lane:
             decision = decide(route, access, stage)
             new = route is not None and decision.origin is Side.NEW
-            return Lane(
+            prepared = Lane(
                 route,
                 access,
                 decision,
@@ -114,6 +122,11 @@ class Routing:
                 monolith if new else None,
                 stats.cell((decision.capability, decision.stage, decision.origin)),
             )
+            if route is not None:
+                prepared.also = copier(
+                    route, access, decision, monolith if new else groups[route.service]
+                )
+            return prepared
 
         self.unrouted = lane(None, Access.READ, Stage.OFF)
         self._lanes: dict[Route, dict[Access, dict[Stage, Lane]]] = {

@@ -120,6 +120,11 @@ class RequestHead:
         self.end = end
         """Where the body begins."""
 
+    @property
+    def target(self) -> bytes:
+        """Path and query."""
+        return b"%b?%b" % (self.path, self.query) if self.query else self.path
+
 
 class ResponseHead:
     """One accepted response head."""

@@ -18,6 +18,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
+from routing.copy_metrics import copy_counters, journal_gauges
 from routing.endpoint_metrics import endpoint_families
 from routing.stats import BOUNDS_MS, STEPS_PER_DOUBLING
 
@@ -28,6 +29,8 @@ _SUBJECTS = {
     "tokens": "Requests with a JSON Web Token, by whether it counts.",
     "overrides": "Requests with a tester's override.",
 }
+_RESPONSE = "From the request's head to the head of the response, or to the failure."
+_COPY = "The same for the side that does not answer the client."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,15 +49,26 @@ def exposition(
     cells: Sequence[Mapping[str, Any]],
     outcomes: Mapping[str, Mapping[str, int]],
     workers: Sequence[WorkerState],
+    *,
     origins: Sequence[Mapping[str, Any]] = (),
+    copies: Sequence[Mapping[str, Any]] = (),
+    waiting: Sequence[Mapping[str, Any]] = (),
 ) -> bytes:
     """`cells`: JSON of merged counters, see `routing.stats`; `outcomes`: merged too, see
-    `routing.outcomes`; `origins`: see `routing.endpoint_stats`. Labels are empty where no route
-    matched."""
+    `routing.outcomes`; `origins`: see `routing.endpoint_stats`; `copies` and `waiting`: see
+    `routing.copy_metrics`. Labels are empty where no route matched."""
     registry = CollectorRegistry()
-    metrics = (*_counters(cells), _durations(cells), *_outcomes(outcomes), *_workers(workers))
+    metrics = (
+        *_counters(cells),
+        _durations("response_seconds", _RESPONSE, _LABELS, cells),
+        *copy_counters(copies),
+        _durations("copy_seconds", _COPY, ("capability", "access"), copies),
+        *journal_gauges(waiting),
+        *_outcomes(outcomes),
+        *_workers(workers),
+        *endpoint_families(origins),
+    )
     registry.register(_Once(metrics))
-    registry.register(_Once(endpoint_families(origins)))
     return generate_latest(registry)
 
 
@@ -66,8 +80,8 @@ class _Once(Collector):
         yield from self._metrics
 
 
-def _labels(cell: Mapping[str, Any]) -> list[str]:
-    return [cell[name] or "" for name in _LABELS]
+def _labels(cell: Mapping[str, Any], names: Sequence[str] = _LABELS) -> list[str]:
+    return [cell[name] or "" for name in names]
 
 
 def _counters(cells: Sequence[Mapping[str, Any]]) -> Iterator[Metric]:
@@ -82,12 +96,10 @@ def _counters(cells: Sequence[Mapping[str, Any]]) -> Iterator[Metric]:
         yield family
 
 
-def _durations(cells: Sequence[Mapping[str, Any]]) -> Metric:
-    family = HistogramMetricFamily(
-        "migrator_proxy_response_seconds",
-        "From the request's head to the head of the response, or to the failure.",
-        labels=_LABELS,
-    )
+def _durations(
+    name: str, text: str, labels: Sequence[str], cells: Sequence[Mapping[str, Any]]
+) -> Metric:
+    family = HistogramMetricFamily(f"migrator_proxy_{name}", text, labels=labels)
     for cell in cells:
         latency = cell["latency"]
         below = list(accumulate(latency["counts"]))
@@ -96,7 +108,7 @@ def _durations(cells: Sequence[Mapping[str, Any]]) -> Metric:
             for index in range(0, len(BOUNDS_MS), STEPS_PER_DOUBLING)
         ]
         buckets.append(("+Inf", below[-1]))
-        family.add_metric(_labels(cell), buckets, sum_value=latency["sum_us"] / 1e6)
+        family.add_metric(_labels(cell, labels), buckets, sum_value=latency["sum_us"] / 1e6)
     return family
 
 

@@ -1,15 +1,20 @@
 """What the connections of one worker share: the routing in force, the clock, the origins."""
 
 import asyncio
+from pathlib import Path
 from time import monotonic
 
 from routing.client_side import ClientConnection
 from routing.config import ProxyConfig
+from routing.context import CONTEXT_HEADER
+from routing.copying import Copying
 from routing.evaluator import Evaluator
+from routing.group import Group
 from routing.lanes import Routing
 from routing.outbox import Outbox
 from routing.outcomes import Outcomes
 from routing.propagation import Propagator
+from routing.stages import Side, Stage
 from routing.stats import Stats
 from routing.trust import Trust
 from routing.upstreams import Upstreams
@@ -28,7 +33,9 @@ class Proxy:
         evaluator: Evaluator,
         outcomes: Outcomes,
         loop: asyncio.AbstractEventLoop,
+        state: Path,
     ) -> None:
+        """`state`: the folder with the journal of second writes. Raises CannotStart."""
         self.loop = loop
         self.evaluator = evaluator
         self.outbox = Outbox(loop)
@@ -40,6 +47,7 @@ class Proxy:
         self.now = monotonic()
         self.draining = False
         self.upstreams = Upstreams(self, loop, self.outbox)
+        self.copying = Copying(config, state, self._find, loop)
         self.routing = self._route(config, trust)
         self.propagator = Propagator(config, trust.keyrings, evaluator, outcomes)
         self.watch = Watch(config, evaluator.detail)
@@ -48,6 +56,7 @@ class Proxy:
 
     def apply(self, config: ProxyConfig, trust: Trust) -> None:
         """Route by `config` from now on; requests in flight end as they began."""
+        self.copying.apply(config)
         self.routing = self._route(config, trust)
         self.propagator = Propagator(config, trust.keyrings, self.evaluator, self.outcomes)
         self.watch.apply(config)
@@ -77,9 +86,22 @@ class Proxy:
     def _route(self, config: ProxyConfig, trust: Trust) -> Routing:
         """Raises InvalidConfig before anything has changed."""
         groups = self.upstreams.prepare(config)
-        routing = Routing(config, self.stats, groups, trust.tokens)
+        routing = Routing(config, self.stats, groups, self.copying.copier, trust.tokens)
         self.upstreams.adopt(groups, config)
         return routing
+
+    def _find(
+        self, capability: str, service: str, side: Side, context: bytes
+    ) -> tuple[Group, Stage] | None:
+        """Where a second write goes now, and its stage now."""
+        routing = self.routing
+        flag = routing.flags.get(capability)
+        group = routing.groups.get(None if side is Side.OLD else service)
+        if flag is None or group is None:
+            return None
+        identity = routing.contexts.at_gateway({CONTEXT_HEADER: context})
+        known = self.evaluator.known(identity, routing.contexts.build)
+        return group, self.evaluator.peek(flag, known).stage
 
     def _tick(self) -> None:
         self.now = now = monotonic()

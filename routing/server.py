@@ -21,6 +21,7 @@ from routing.admin import application
 from routing.config import ProxyConfig, parse_config
 from routing.errors import CannotStart, InvalidConfig
 from routing.fleet import Fleet
+from routing.journal import Journal
 from routing.jwks import check_key_file
 from routing.key_files import prepare_keyrings
 from routing.log_file import check_writable
@@ -73,10 +74,11 @@ class _Parent:
             loop.add_signal_handler(number, self._stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._reload.set)
         with _admin_listener(self._settings) as listener:
+            Journal(self._settings.state).close()
             fleet = Fleet(self._config, self._settings.state)
             admin = _Admin(
                 uvicorn.Config(
-                    application(fleet, lambda: self._config),
+                    application(fleet, lambda: self._config, self._settings.state),
                     lifespan="off",
                     log_level="warning",
                     access_log=False,

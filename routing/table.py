@@ -40,6 +40,8 @@ class Route:
     headers: tuple[tuple[str, str | None], ...] = ()
     """Name and value; None: any value."""
     query: tuple[tuple[str, str | None], ...] = ()
+    mirror_reads: bool = True
+    second_writes: bool = True
 
     @property
     def conditional(self) -> bool:
@@ -85,6 +87,8 @@ class RouteTable:
                 host=rule.host,
                 headers=_pairs(rule.headers),
                 query=_pairs(rule.query),
+                mirror_reads=rule.mirror_reads,
+                second_writes=rule.second_writes,
             )
             for name, capability in capabilities.items()
             for rule in capability.routes

@@ -109,6 +109,11 @@ class UpstreamConnection(BatchedProtocol):
         if not self._transport.is_closing():
             self._transport.resume_reading()
 
+    def hand_over(self, listener: Listener) -> None:
+        """Tell `listener` from now on, instead of who was told before."""
+        self._listener = listener
+        self.resume_reading()
+
     def close(self) -> None:
         """Let go of the exchange and close; what was written is still sent."""
         self._listener = None

@@ -102,7 +102,12 @@ class Worker:
         self._outcomes = Outcomes()
         self._key_sets = KeySets(self._state, self._outcomes)
         self._proxy = Proxy(
-            self._config, self._trust(), self._evaluator, self._outcomes, self._loop
+            self._config,
+            self._trust(),
+            self._evaluator,
+            self._outcomes,
+            self._loop,
+            self._state,
         )
 
     async def run(self) -> None:
@@ -118,6 +123,7 @@ class Worker:
             await self._loop.create_server(self._proxy.gateway, sock=gateway, backlog=BACKLOG),
         ]
         self._accepting = True
+        self._proxy.copying.start()
         # What lives now lives for good: the collector need not look at it again.
         gc.collect()
         gc.freeze()
@@ -131,6 +137,7 @@ class Worker:
         for task in (reporting, following, following_keys, posting):
             task.cancel()
         self._proxy.stop()
+        await self._proxy.copying.stop()
         self._send()
         async with self._events:
             with contextlib.suppress(TimeoutError):
@@ -148,6 +155,7 @@ class Worker:
 
     def _changed(self) -> None:
         self._evaluator.clear()
+        self._proxy.copying.changed()
 
     async def _drain(self) -> None:
         self._proxy.drain()
@@ -192,6 +200,7 @@ class Worker:
                 for flag in {each.flag for each in self._config.capabilities.values()}
             },
             "lines_dropped": self._proxy.watch.lines_dropped,
+            "copies": self._proxy.copying.stats.document(),
         }
         self._reports.write(json.dumps(report).encode() + b"\n")
 

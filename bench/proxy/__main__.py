@@ -63,7 +63,7 @@ class Bench:
         allow_open_files(OPEN_FILES)
         upstream = self._stack.enter_context(running_upstream(self._new("upstream"), other))
         flags = self._stack.enter_context(running_flag_server(flags=1))
-        flags.rest.create_migration(ours.FLAG, "live")
+        flags.rest.create_migration(ours.FLAG, ours.STAGE)
         our_start = ours.start(self._new(ours.NAME), mine, upstream, flags)
         self.started[ours.NAME] = self._stack.enter_context(our_start)
         check_split(self.started[ours.NAME].port)

@@ -7,7 +7,7 @@ import typer
 
 from flags.errors import FlagsError
 from migrator import __version__
-from migrator.cli import down, init, logs, plan, proxy, rollout, serve, up
+from migrator.cli import down, init, logs, plan, proxy, rollout, serve, up, writes
 from migrator.errors import MigratorError
 from routing.errors import RoutingError
 
@@ -44,6 +44,7 @@ app.command()(logs.logs)
 rollout.register(app)
 serve.register(app)
 app.add_typer(proxy.proxy_app, name="proxy")
+app.add_typer(writes.writes_app, name="writes")
 
 
 def main() -> NoReturn:

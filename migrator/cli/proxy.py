@@ -24,7 +24,7 @@ from routing.config import ProxyConfig
 from routing.errors import BadMessage, RoutingError
 from routing.explain import Explanation, explain
 from routing.overrides import COOKIE, Override, write_override
-from routing.stages import Side, Stage
+from routing.stages import Access, Side, Stage
 
 proxy_app = typer.Typer(help="The flag-aware proxy.", no_args_is_help=True, rich_markup_mode=None)
 ConfigFile = Annotated[
@@ -269,6 +269,10 @@ def _print(told: Explanation) -> None:
     rows.append(("origin", f"{name}, {told.origin}"))
     if told.fallback is not None:
         rows.append(("if it fails", f"safe requests go to the monolith, {told.fallback}"))
+    if decision.also is not None and route is not None:
+        other = f"service {route.service}" if decision.also is Side.NEW else "monolith"
+        what = "a copy goes to" if told.access is Access.READ else "then it goes to"
+        rows.append((what, other))
     table = Table(box=None, pad_edge=False, show_header=False)
     for row in rows:
         table.add_row(*row)

@@ -127,6 +127,11 @@ class Route(Model):
     service: Name
     access: Literal["read", "write"] | None = None
     """None: safe methods (RFC 9110, 9.2.1) are reads, all others writes."""
+    mirror_reads: bool = True
+    """Whether the side that does not answer sees reads at `shadow` and `live`."""
+    second_writes: bool = True
+    """Whether it gets writes, from `dualwrite` to `rampdown`. False where the stores of monolith
+    and service are kept in step otherwise."""
 
 
 class Step(Model):

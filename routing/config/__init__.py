@@ -6,6 +6,7 @@ Read by the parent from a JSON file, sent to the workers as it is. Pure: reads n
 from routing.config.access_log import AccessLog
 from routing.config.base import address_of
 from routing.config.context import ContextRules
+from routing.config.copies import Mirroring, SecondWrites
 from routing.config.decisions import Decisions
 from routing.config.document import Address, ProxyConfig, parse_config
 from routing.config.events import Events
@@ -54,6 +55,7 @@ __all__ = [
     "Hedge",
     "JwtRules",
     "Limits",
+    "Mirroring",
     "OutlierDetection",
     "Overrides",
     "ProxyConfig",
@@ -61,6 +63,7 @@ __all__ = [
     "Redaction",
     "RetryBudget",
     "RouteRule",
+    "SecondWrites",
     "Source",
     "Timeouts",
     "Tracing",

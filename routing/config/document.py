@@ -7,6 +7,7 @@ from pydantic import Field, ValidationError, model_validator
 from routing.config.access_log import AccessLog
 from routing.config.base import Model
 from routing.config.context import ContextRules
+from routing.config.copies import Mirroring, SecondWrites
 from routing.config.decisions import Decisions
 from routing.config.events import Events
 from routing.config.exposure import Exposed
@@ -56,6 +57,9 @@ class ProxyConfig(Model):
         logged = () if self.access_log is None else self.access_log.fields
         traced = () if self.tracing is None else TRACED_FIELDS
         return frozenset((*logged, *traced))
+
+    mirroring: Mirroring = Mirroring()
+    second_writes: SecondWrites = SecondWrites()
 
     @model_validator(mode="after")
     def _services_exist(self) -> "ProxyConfig":

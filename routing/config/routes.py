@@ -26,6 +26,10 @@ class RouteRule(Model):
     service: str
     access: Literal["read", "write"] | None = None
     """None: safe methods (RFC 9110, 9.2.1) are reads, all others writes."""
+    mirror_reads: bool = True
+    """Whether the other side sees reads at `shadow` and `live`."""
+    second_writes: bool = True
+    """Whether the other side gets writes. False where the stores are kept in step otherwise."""
     host: str | None = None
     """Exact, or `*.` and a domain for every host below it. Case and port do not matter."""
     headers: dict[Token, Condition] = {}

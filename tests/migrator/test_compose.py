@@ -21,7 +21,7 @@ spec:
   services:
     cart: {command: [python, -m, cart], cwd: code, env: {OLD: "${monolith.url}"}}
   capabilities:
-    buying: {routes: [{path: "/cart/*", service: cart}]}
+    buying: {routes: [{path: "/cart/*", service: cart, second_writes: false}]}
 """
 
 
@@ -101,7 +101,9 @@ def test_launchdarkly_needs_no_flag_server(tmp_path: Path) -> None:
 
 
 def test_the_proxys_document(composition: Composition) -> None:
-    assert composition.routes["capabilities"]["buying"]["flag"] == "buying"
+    buying = composition.routes["capabilities"]["buying"]
+    assert buying["flag"] == "buying"
+    assert buying["routes"][0]["second_writes"] is False
     assert composition.routes["services"] == {"cart": composition.addresses.services["cart"]}
 
 

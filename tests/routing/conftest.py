@@ -40,6 +40,7 @@ class Origin:
         self.seen: list[bytes] = []
         self.answer: Handler = self.echo
         self._server: asyncio.Server | None = None
+        self._open: set[asyncio.StreamWriter] = set()
         self.port = 0
 
     async def start(self) -> None:
@@ -50,6 +51,8 @@ class Origin:
         if self._server is not None:
             self._server.close()
             self._server = None
+            for writer in self._open:
+                writer.close()
 
     async def echo(
         self, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -68,12 +71,14 @@ class Origin:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open.add(writer)
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             while not writer.is_closing():
                 head = await reader.readuntil(b"\r\n\r\n")
                 self.seen.append(head)
                 await self.answer(head, reader, writer)
                 await writer.drain()
+        self._open.discard(writer)
         writer.close()
 
 
@@ -166,8 +171,10 @@ class World:
 
         async def everywhere() -> bool:
             for _ in range(12):
-                async with httpx.AsyncClient(trust_env=False) as fresh:
-                    answer = await fresh.get(f"{self.edge}/articles/0", headers={"x-user": "w"})
+                # Each on a connection of its own, which any worker may take.
+                answer = await http.get(
+                    f"{self.edge}/articles/0", headers={"x-user": "w", "connection": "close"}
+                )
                 if f"version={version}" not in answer.headers["x-migrator-decision"]:
                     return False
             return True

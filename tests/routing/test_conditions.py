@@ -336,7 +336,7 @@ def test_from_the_document_to_the_lane(outbox: Outbox) -> None:
     )
 
     upstreams = Upstreams(SimpleNamespace(now=0.0), Mock(), outbox)
-    ready = Routing(config, Stats(), upstreams.prepare(config))
+    ready = Routing(config, Stats(), upstreams.prepare(config), lambda *_: None)
     good = b"GET /x?v HTTP/1.1\r\nHost: a.example.org\r\nx-tenant: a\r\n\r\n"
     for data, expected in ((good, 0), (good.replace(b": a\r", b": b\r"), None)):
         head = ready.reader.read(data)

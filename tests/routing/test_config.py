@@ -25,6 +25,9 @@ def test_defaults() -> None:
     config = parsed()
     limits = config.limits
     assert (limits.request_line, limits.head, limits.fields) == (8192, 65536, 100)
+    assert config.mirroring.enabled
+    assert config.second_writes.enabled
+    assert config.second_writes.fsync, "what was acknowledged survives a power failure"
     assert (limits.body, limits.connections_per_client, config.timeouts.total) == (None, 0, None)
 
 
@@ -55,6 +58,8 @@ def test_defaults() -> None:
         pytest.param(
             {"expose_decision": {"networks": ["10.0.0.1/8"]}}, "has host bits set", id="no-network"
         ),
+        pytest.param({"mirroring": {"concurrency": 0}}, "mirroring.concurrency: ", id="no-mirrors"),
+        pytest.param({"second_writes": {"body": -1}}, "second_writes.body: ", id="no-body"),
         pytest.param({"timeouts": {"total": 0}}, "timeouts.total: ", id="no-time"),
     ],
 )

@@ -1,5 +1,7 @@
 """The stage table, spelled out once more, and what follows from it."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,6 +32,14 @@ def test_stage_table(
     for access, origin, also in ((Access.READ, read, read_also), (Access.WRITE, write, write_also)):
         decision = decide(ROUTE, access, Stage(stage))
         assert (decision.origin, decision.also) == (origin, also)
+
+
+def test_routes_that_opt_out() -> None:
+    alone = replace(ROUTE, mirror_reads=False, second_writes=False)
+    for stage in Stage:
+        for access in Access:
+            decision = decide(alone, access, stage)
+            assert decision == replace(decide(ROUTE, access, stage), also=None)
 
 
 def test_no_route_means_the_monolith() -> None:

@@ -73,7 +73,9 @@ def test_metrics() -> None:
     ]
     read = {
         (sample.name, sample.labels["service"]): sample.value
-        for family in text_string_to_metric_families(exposition([], {}, [], document).decode())
+        for family in text_string_to_metric_families(
+            exposition([], {}, [], origins=document).decode()
+        )
         for sample in family.samples
         if "service" in sample.labels
     }

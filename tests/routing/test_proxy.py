@@ -218,7 +218,7 @@ def test_a_failing_service(begin: Begin) -> None:
 
     async def play(world: Any, http: httpx.AsyncClient) -> None:
         url = f"{world.edge}/articles/1"
-        for stage in ("live", "complete"):
+        for stage in ("rampdown", "complete"):
             await world.stage(http, stage)
             for answer, status in ((resets, 502), (garbage, 502), (fails, 503), (stalls, 504)):
                 world.new.answer = answer

@@ -6,6 +6,8 @@ For what needs real sockets but no processes and no flag server: every request g
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any, Final
 
@@ -123,6 +125,8 @@ class ProxyWorld:
                 }
             },
             "expose_decision": True,
+            "mirroring": {"enabled": False},
+            "second_writes": {"enabled": False},
         }
         return ProxyConfig.model_validate(document)
 
@@ -189,13 +193,13 @@ def _evaluator(world: ProxyWorld) -> Evaluator:
 
 @contextlib.asynccontextmanager
 async def _running(
-    configure: Callable[[ProxyWorld], ProxyConfig],
+    configure: Callable[[ProxyWorld], ProxyConfig], folder: Path
 ) -> AsyncIterator[ProxyWorld]:
     world, loop = ProxyWorld(), asyncio.get_running_loop()
     peers = (world.old, world.one, world.two)
     for peer in peers:
         await peer.start()
-    world.proxy = Proxy(configure(world), NO_TRUST, _evaluator(world), Outcomes(), loop)
+    world.proxy = Proxy(configure(world), NO_TRUST, _evaluator(world), Outcomes(), loop, folder)
     server = await loop.create_server(world.proxy.edge, "127.0.0.1", 0)
     world.port = server.sockets[0].getsockname()[1]
     try:
@@ -203,6 +207,7 @@ async def _running(
     finally:
         server.close()
         world.proxy.stop()
+        await world.proxy.copying.stop()
         for peer in peers:
             peer.stop()
         await world.until(lambda: not (world.proxy.clients or any(peer.open for peer in peers)))
@@ -217,7 +222,8 @@ def play(
     patch.setattr(routing.proxy, "TICK_SECONDS", 0.01)
 
     async def run() -> None:
-        async with _running(configure) as world, asyncio.timeout(60):
-            await scene(world)
+        with TemporaryDirectory() as folder:
+            async with _running(configure, Path(folder)) as world, asyncio.timeout(60):
+                await scene(world)
 
     asyncio.run(run())

@@ -1,4 +1,4 @@
-"""The proxy of this project, compiled: one worker, a flag at live for half of the users."""
+"""The proxy of this project, compiled: one worker, a flag on for half of the users."""
 
 import json
 import sys
@@ -19,6 +19,8 @@ from bench.proxy.upstream import Upstream
 
 NAME: Final = "ours"
 FLAG: Final = "publishing"
+STAGE: Final = "rampdown"
+"""The service answers, and nobody else sees reads: the others do not mirror either."""
 COMPILED: Final = Path(__file__).parents[3] / "build" / "compiled"
 """Where the Makefile puts the packages as they are installed for production."""
 

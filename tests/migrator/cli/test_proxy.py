@@ -1,6 +1,7 @@
 """`migrator proxy check|routes|explain` as a person types them."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,7 @@ def test_explain(explained: Run) -> None:
     assert "publishing: GET PUT /articles/{id}, a read" in told
     assert "live, because TARGET_MATCH" in told
     assert "service articles, http://127.0.0.1:2" in told
+    assert re.search("a copy goes to +monolith", told)
     told = explained("/articles/7", "-X", "PUT", "-H", "Cookie: uid=bob").output
     assert "off, because FALLTHROUGH" in told
     assert "monolith, http://127.0.0.1:1" in told

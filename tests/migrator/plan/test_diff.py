@@ -31,7 +31,14 @@ Change1 = tuple[str, str]
             Change(
                 "spec.capabilities.publishing.routes[1]",
                 "removed",
-                {"path": "/articles", "methods": ["POST"], "service": "articles", "access": None},
+                {
+                    "path": "/articles",
+                    "methods": ["POST"],
+                    "service": "articles",
+                    "access": None,
+                    "mirror_reads": True,
+                    "second_writes": True,
+                },
                 None,
             ),
             id="removed-item",

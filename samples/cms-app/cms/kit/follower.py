@@ -44,15 +44,17 @@ class Follower:
     def stop(self) -> None:
         self._stop.set()
 
-    def catch_up(self) -> None:
+    def catch_up(self) -> bool:
         """Follow up to the peer's present end, so that a user who changes sides sees their own
-        writes. Gives up quietly: what is not known is not found."""
+        writes. Gives up quietly, with False: what is not known is not found."""
         deadline = time.monotonic() + CATCH_UP
         try:
-            while time.monotonic() < deadline and self._page(wait=0, timeout=CATCH_UP):
-                pass
+            while time.monotonic() < deadline:
+                if not self._page(wait=0, timeout=CATCH_UP):
+                    return True
         except (httpx.HTTPError, ValueError, KeyError) as error:
             logger.info("feed.catch_up.failed peer=%s %r", self._peer, error)
+        return False
 
     def _run(self) -> None:
         while not self._stop.is_set():

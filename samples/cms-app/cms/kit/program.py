@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from flask import Blueprint, Response, request
 
 from cms.kit import app as web
-from cms.kit import server
+from cms.kit import copies, server
 from cms.kit.flags import Flags
 from cms.kit.follower import Follower
 from cms.kit.gateway import Gateway
 from cms.kit.settings import Settings, from_environment
-from cms.kit.store import Index, Store
+from cms.kit.store import APPLIED, Index, Store
 
 
 @dataclass(slots=True)
@@ -37,10 +37,12 @@ class Program:
 def monolith(kinds_of: dict[str, tuple[str, ...]], index: Index) -> Program:
     """The monolith follows every service for the kinds of documents that it owns there."""
     settings = from_environment("monolith", os.environ)
-    store = Store(settings.data / "cms.db", "monolith", relay=True, index=index)
+    store = Store(
+        settings.data / "cms.db", "monolith", relay=True, index=index, request_id=copies.request_id
+    )
     program = Program(settings, store, Gateway(settings.gateway), None)
     program.followers = [
-        Follower(store, name, origin, kinds_of[name], settings.internal_token)
+        Follower(store, name, origin, (*kinds_of[name], APPLIED), settings.internal_token)
         for name, origin in settings.services.items()
         if name in kinds_of
     ]
@@ -50,10 +52,10 @@ def monolith(kinds_of: dict[str, tuple[str, ...]], index: Index) -> Program:
 def service(name: str, kinds: tuple[str, ...], index: Index | None = None) -> Program:
     """A service follows the monolith."""
     settings = from_environment(name, os.environ)
-    store = Store(settings.data / f"{name}.db", name, index=index)
+    store = Store(settings.data / f"{name}.db", name, index=index, request_id=copies.request_id)
     program = Program(settings, store, Gateway(settings.gateway), Flags(settings))
     program.followers = [
-        Follower(store, "monolith", settings.monolith, kinds, settings.internal_token)
+        Follower(store, "monolith", settings.monolith, (*kinds, APPLIED), settings.internal_token)
     ]
     return program
 
@@ -78,6 +80,7 @@ def run(
         return "copying from the monolith" if behind else ""
 
     flask = web.create(program.settings, program.store, awaited)
+    copies.install(flask, program.store, program.followers)
     for blueprint in blueprints:
         flask.register_blueprint(blueprint)
     flags = program.flags

@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 Document = dict[str, Any]
+APPLIED = "applied"
+"""Kind of the documents that say which requests have been done; see `cms.kit.copies`."""
 Index = Callable[[sqlite3.Connection, str, str, Document | None], None]
 """Called in the transaction of a write with kind, id and document (None: deleted)."""
 
@@ -52,16 +54,23 @@ class Change:
 
 class Store:
     """One SQLite file. `source` names this store in versions; `relay`: its feed also carries what
-    it took over from others."""
+    it took over from others; `request_id`: of the request that writes now, which is remembered."""
 
     def __init__(
-        self, path: Path, source: str, *, relay: bool = False, index: Index | None = None
+        self,
+        path: Path,
+        source: str,
+        *,
+        relay: bool = False,
+        index: Index | None = None,
+        request_id: Callable[[], str | None] = lambda: None,
     ) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
         self.source = source
         self._relay = relay
         self._index = index
+        self._request_id = request_id
         self._local = threading.local()
         self._news = threading.Condition()
         self._closing = False
@@ -111,7 +120,7 @@ class Store:
         connection = self._connection()
         connection.execute("BEGIN IMMEDIATE")
         try:
-            yield Transaction(connection, self.source, self._index)
+            yield Transaction(connection, self.source, self._index, self._request_id())
         except BaseException:
             connection.execute("ROLLBACK")
             raise
@@ -189,10 +198,17 @@ class Store:
 class Transaction:
     """Writes of one transaction."""
 
-    def __init__(self, connection: sqlite3.Connection, source: str, index: Index | None) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        source: str,
+        index: Index | None,
+        request_id: str | None,
+    ) -> None:
         self._connection = connection
         self._source = source
         self._index = index
+        self._request_id = request_id
 
     def put(self, kind: str, doc: Document) -> None:
         self._own(kind, doc["id"], doc)
@@ -218,6 +234,9 @@ class Transaction:
         )
 
     def _own(self, kind: str, id: str, doc: Document | None) -> None:
+        if self._request_id is not None:
+            done, self._request_id = self._request_id, None
+            self._own(APPLIED, done, {"id": done})
         known = self._version(kind, id)
         # Never older than what it replaces, whatever the clocks say.
         us = max(time.time_ns() // 1000, known[0] + 1 if known else 0)

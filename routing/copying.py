@@ -1,0 +1,95 @@
+"""All copies of one worker: which lanes have any, and what runs beside the requests for them."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from routing.config import ProxyConfig
+from routing.copies import Copier
+from routing.copy_stats import CopyStats
+from routing.decision import Decision
+from routing.group import Group
+from routing.journal_sender import Destination, JournalSender
+from routing.mirror import Mirror, Observer, ReadCopier
+from routing.second_writes import SecondWriter, WriteCopier
+from routing.stages import Access, Side, Stage
+from routing.table import Route
+
+Find = Callable[[str, str, Side, bytes], tuple[Group, Stage] | None]
+"""Group and present stage by capability, service, side and context header; None: the
+configuration has no such thing."""
+
+logger = logging.getLogger(__name__)
+
+
+class Copying:
+    """Mirrored reads and second writes."""
+
+    def __init__(
+        self,
+        config: ProxyConfig,
+        folder: Path,
+        find: Find,
+        loop: asyncio.AbstractEventLoop,
+        observer: Observer | None = None,
+    ) -> None:
+        """`folder`: where the journal is. Raises CannotStart."""
+        self.stats = CopyStats()
+        self._find = find
+        self._loop = loop
+        self._mirror = Mirror(config.mirroring, loop, observer)
+        self._second = SecondWriter(config.second_writes, folder, loop, lambda: self._sender.stir())
+        self._sender = JournalSender(
+            lambda: self._second.rules, folder, self._second.writer, self._resolve, loop
+        )
+        self._sending: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Send what is in the journal."""
+        self._sending = self._loop.create_task(self._sender.run())
+        self._sending.add_done_callback(_tell)
+
+    async def stop(self) -> None:
+        """Commit what was taken in, and leave the rest to the next start."""
+        if self._sending is not None:
+            self._sending.cancel()
+            await asyncio.wait((self._sending,))
+        await self._sender.stop()
+        await self._second.stop()
+
+    def apply(self, config: ProxyConfig) -> None:
+        """Obey these rules from now on, but `fsync` from the next start."""
+        self._mirror.apply(config.mirroring)
+        self._second.apply(config.second_writes)
+        self.changed()
+
+    def changed(self) -> None:
+        """A flag or the configuration changed."""
+        self._sender.changed()
+
+    def copier(
+        self, route: Route, access: Access, decision: Decision, other: Group
+    ) -> Copier | None:
+        """What copies the requests of a lane; `other` does not answer there."""
+        if decision.also is None or decision.stage is None:
+            return None
+        cell = self.stats.cell(route.capability, access)
+        if access is Access.READ:
+            if not self._mirror.rules.enabled:
+                return None
+            return ReadCopier(self._mirror, route.capability, decision.origin, other, cell)
+        if not self._second.rules.enabled:
+            return None
+        return WriteCopier(self._second, route, decision.stage, decision.also, cell)
+
+    def _resolve(
+        self, capability: str, service: str, side: Side, context: bytes
+    ) -> Destination | None:
+        found = self._find(capability, service, side, context)
+        return found and Destination(*found, self.stats.cell(capability, Access.WRITE))
+
+
+def _tell(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        logger.error("journal.sender.ended", exc_info=task.exception())

@@ -1,0 +1,210 @@
+"""Sends what is in the journal to the other side, in one worker for all of them.
+
+The worker that holds the lock sends; when it dies, the kernel gives the lock to another one. What
+is sent is removed afterwards, so that after a crash in between it is sent again, with the same
+idempotency key.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic, time
+from typing import Final
+
+from routing.config import SecondWrites
+from routing.copy_stats import CopyCell
+from routing.delivery import Delivery, Outcome
+from routing.group import Group
+from routing.journal import FILE, Content, Journal, State
+from routing.journal_order import Entry, Order, Verdict, may_send, verdict
+from routing.journal_writer import Change, JournalWriter
+from routing.stages import Side, Stage
+
+LOOK_EVERY: Final = 0.1
+"""Seconds between two looks for what other workers or an operator have changed."""
+STOP_WITHIN: Final = 2.0
+"""Seconds that second writes in flight may still take at a stop; they are sent again otherwise."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where a second write goes now, and the stage of its context now."""
+
+    group: Group
+    stage: Stage
+    cell: CopyCell
+
+
+Resolve = Callable[[str, str, Side, bytes], Destination | None]
+"""By capability, service, side and context header; None: the configuration has no such thing."""
+
+
+class JournalSender:
+    """`run` is its whole life."""
+
+    def __init__(
+        self,
+        rules: Callable[[], SecondWrites],
+        folder: Path,
+        writer: JournalWriter,
+        resolve: Resolve,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        """`rules`: those in force. Raises CannotStart."""
+        self._rules = rules
+        self._writer = writer
+        self._resolve = resolve
+        self._loop = loop
+        self._order = Order(rules().concurrency)
+        self._journal = Journal(folder, fsync=rules().fsync)
+        # One thread, so that nothing reads the journal while it is being closed.
+        self._thread = ThreadPoolExecutor(1, "journal-reader")
+        self._lock = os.open(folder / f"{FILE}-sender", os.O_RDWR | os.O_CREAT, 0o600)
+        self._seen = -1
+        self._gone: set[int] = set()
+        """Entries whose removal is not committed yet."""
+        self._deliveries: set[Delivery] = set()
+        self._stirred = asyncio.Event()
+
+    def changed(self) -> None:
+        """Flags or the configuration changed: what was held back may go now."""
+        self._order.concurrency = self._rules().concurrency
+        self._order.release()
+        self.stir()
+
+    def stir(self) -> None:
+        """There may be something to send."""
+        self._stirred.set()
+
+    async def run(self) -> None:
+        """Send until cancelled."""
+        while not self._elected():
+            await asyncio.sleep(LOOK_EVERY)
+        while True:
+            self._stirred.clear()
+            try:
+                found = await self._loop.run_in_executor(self._thread, self._look)
+                if found is not None:
+                    self._order.sync(entry for entry in found if entry.id not in self._gone)
+                await self._send_due()
+            except sqlite3.Error as error:
+                logger.error("journal.unreadable %r", error)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_EVERY):
+                    await self._stirred.wait()
+
+    async def stop(self) -> None:
+        """After `run` has ended: wait for what is in flight, but not for long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOP_WITHIN):
+                while self._order.in_flight:
+                    self._stirred.clear()
+                    await self._stirred.wait()
+        for delivery in self._deliveries:
+            delivery.cancel()
+        await self._loop.run_in_executor(self._thread, self._journal.close)
+        self._thread.shutdown()
+        os.close(self._lock)
+
+    def _elected(self) -> bool:
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def _look(self) -> list[Entry] | None:
+        """What waits in the journal; None if that has not changed. In a thread."""
+        version = self._journal.changes()
+        if version == self._seen:
+            return None
+        found = self._journal.pending()
+        self._seen = version
+        return found
+
+    async def _send_due(self) -> None:
+        while due := self._order.due(monotonic()):
+            try:
+                contents = await self._loop.run_in_executor(
+                    self._thread, self._journal.contents, [entry.id for entry in due]
+                )
+            except BaseException:
+                for entry in due:
+                    self._order.failed(entry.id, monotonic())
+                raise
+            for entry in due:
+                self._send(entry, contents.get(entry.id))
+
+    def _send(self, entry: Entry, content: Content | None) -> None:
+        if content is None:
+            # Discarded, or done and read before that was committed.
+            self._order.done(entry.id)
+            return
+        to = self._resolve(entry.capability, entry.service, entry.side, content.context)
+        if to is None or not may_send(entry.side, to.stage):
+            self._order.hold(entry.id)
+            return
+        cell = to.cell
+
+        def done(outcome: Outcome) -> None:
+            self._deliveries.discard(delivery)
+            self._settle(entry, content.method, cell, outcome)
+
+        delivery = Delivery(
+            to.group.only or to.group.choose_again(),
+            content.method.encode(),
+            content.head + content.body,
+            done,
+            repeatable=False,
+        )
+        self._deliveries.add(delivery)
+        delivery.start(self._loop, self._rules().timeout)
+
+    def _settle(self, entry: Entry, method: str, cell: CopyCell, outcome: Outcome) -> None:
+        id, status = entry.id, outcome.status
+        cell.requests += 1
+        cell.times.record(outcome.seconds * 1000.0)
+        found = verdict(status, method, self._order.attempts(id) + 1)
+        if found is Verdict.DONE:
+            self._order.done(id)
+            self._remove(id, lambda journal: journal.remove(id))
+        else:
+            cell.errors += 1
+            at = time()
+            problem = None if outcome.failure is None else outcome.failure.name.lower()
+            state = State.PENDING if found is Verdict.AGAIN else State.REFUSED
+
+            def tried(journal: Journal) -> None:
+                journal.tried(id, at, status, problem, state)
+
+            if found is Verdict.AGAIN:
+                self._order.failed(id, monotonic())
+                self._writer.submit(tried, lambda _: None)
+            else:
+                cell.refused += 1
+                logger.warning(
+                    "second_write.refused id=%d capability=%s side=%s status=%s",
+                    *(id, entry.capability, entry.side, status),
+                )
+                self._order.done(id)
+                self._remove(id, tried)
+        self.stir()
+
+    def _remove(self, id: int, change: Change) -> None:
+        """Take it from what waits, also while the journal does not know yet."""
+        self._gone.add(id)
+
+        def told(written: bool) -> None:
+            if written:
+                self._gone.discard(id)
+
+        self._writer.submit(change, told)

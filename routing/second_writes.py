@@ -1,0 +1,259 @@
+"""Writes that the other side is to have, too: kept while they pass, journalled before the answer.
+
+The answer of a first write that succeeded goes to the client once the second one is in the journal,
+so no write that anybody was told of is lost, whatever dies. `routing.journal_sender` sends what is
+in the journal.
+"""
+
+import asyncio
+import logging
+import tempfile
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from time import time
+from typing import IO, Final
+
+from routing.config import SecondWrites
+from routing.copies import IDEMPOTENCY_KEY, Copy, Room, copied_head
+from routing.copy_stats import CopyCell
+from routing.delivery import Hearing, Outcome
+from routing.journal import Journal, State, Write
+from routing.journal_order import succeeded
+from routing.journal_writer import JournalWriter
+from routing.message import RequestHead, ResponseHead
+from routing.stages import Side, Stage
+from routing.table import Route, normalise
+from routing.upstream_side import UpstreamConnection
+
+IN_MEMORY: Final = 64 * 1024
+"""Bytes of one body that are held in memory; what is longer goes to a temporary file."""
+
+logger = logging.getLogger(__name__)
+
+
+class SecondWriter:
+    """The second writes of one worker, up to the journal."""
+
+    def __init__(
+        self,
+        rules: SecondWrites,
+        folder: Path,
+        loop: asyncio.AbstractEventLoop,
+        journalled: Callable[[], None],
+    ) -> None:
+        """`journalled`: called on the loop when there is more in the journal. Raises
+        CannotStart."""
+        self.rules = rules
+        self.journalled = journalled
+        self.folder = folder
+        self.room = Room(rules.capture)
+        self.writer = JournalWriter(folder, loop, fsync=rules.fsync)
+        self._loop = loop
+        self._followed: dict[Hearing, Callable[[], None]] = {}
+        """First writes whose clients are gone, and how to give them up."""
+
+    def apply(self, rules: SecondWrites) -> None:
+        """Obey `rules` from now on."""
+        self.room.give(rules.capture - self.rules.capture)
+        self.rules = rules
+
+    def follow(self, copy: "WriteCopy", connection: UpstreamConnection, *, fell_back: bool) -> None:
+        """Wait for the answer on `connection` in place of the client."""
+
+        def done(outcome: Outcome) -> None:
+            del self._followed[hearing]
+            if outcome.status is None:
+                give_up()
+            else:
+                copy.settle(outcome.status, None, fell_back=fell_back)
+
+        def give_up() -> None:
+            copy.failed(seen=True, fell_back=fell_back)
+
+        hearing = Hearing(done)
+        self._followed[hearing] = give_up
+        hearing.take_over(connection, self._loop, self.rules.timeout)
+
+    async def stop(self) -> None:
+        """Commit what was taken in; what is not answered yet is left to an operator."""
+        for hearing, give_up in self._followed.items():
+            hearing.cancel()
+            give_up()
+        self._followed.clear()
+        await asyncio.to_thread(self.writer.close)
+
+
+class WriteCopier:
+    """Keeps the writes of one lane for the other side."""
+
+    __slots__ = ("cell", "route", "second", "side", "stage")
+
+    def __init__(
+        self, second: SecondWriter, route: Route, stage: Stage, side: Side, cell: CopyCell
+    ) -> None:
+        self.second = second
+        self.route = route
+        self.stage = stage
+        self.side = side
+        """The one that does not answer."""
+        self.cell = cell
+
+    def copy(self, request: RequestHead, context: bytes, out: bytes) -> "WriteCopy":
+        return WriteCopy(self, request, context, out)
+
+
+class WriteCopy:
+    """One write on its way to the journal."""
+
+    __slots__ = (
+        "_body",
+        "_complete",
+        "_context",
+        "_copier",
+        "_ended",
+        "_kept",
+        "_key",
+        "_request",
+        "_size",
+        "head",
+    )
+
+    def __init__(
+        self, copier: WriteCopier, request: RequestHead, context: bytes, out: bytes
+    ) -> None:
+        self._copier = copier
+        self._context = context
+        self._request = request
+        key = request.fields.get(IDEMPOTENCY_KEY.encode())
+        if key is None:
+            # A string of RFC 9651: in quotes.
+            key = b'"%b"' % str(uuid.uuid4()).encode()
+            out = b"%bIdempotency-Key: %b\r\n\r\n" % (out[:-2], key)
+        self.head = out
+        self._key = key
+        self._body: IO[bytes] | None = None
+        self._size = 0
+        """Bytes of `room` that are taken."""
+        self._complete = request.body == 0
+        self._kept = request.body <= copier.second.rules.body
+        self._ended = False
+        """It is known what became of the request."""
+
+    def dispatched(self) -> None:
+        pass
+
+    def add(self, data: bytes, *, complete: bool) -> None:
+        self._complete = complete
+        if not self._kept:
+            return
+        second = self._copier.second
+        size = len(data)
+        if self._size + size > second.rules.body or not second.room.take(size):
+            self._let_go()
+            return
+        self._size += size
+        try:
+            if self._body is None:
+                self._body = tempfile.SpooledTemporaryFile(  # noqa: SIM115 - closed by _let_go
+                    IN_MEMORY, dir=str(second.folder)
+                )
+            self._body.write(data)
+        except OSError as error:
+            logger.error("second_write.not_kept %s", error)
+            self._let_go()
+
+    def answered(
+        self, head: ResponseHead, *, fell_back: bool, release: Callable[[Copy], None]
+    ) -> bool:
+        return self.settle(head.status, release, fell_back=fell_back)
+
+    def settle(
+        self, status: int, release: Callable[[Copy], None] | None, *, fell_back: bool
+    ) -> bool:
+        """What the first side has said; whether it goes into the journal."""
+        self._ended = True
+        if succeeded(status):
+            self._journal(State.PENDING, self._side(fell_back), release)
+            return True
+        self._let_go()
+        return False
+
+    def content(self, data: bytes, *, complete: bool) -> None:
+        pass
+
+    def failed(self, *, seen: bool, fell_back: bool) -> None:
+        if self._ended:
+            return
+        self._ended = True
+        if seen and self._complete:
+            self._journal(State.UNKNOWN, self._side(fell_back), None)
+        else:
+            self._let_go()
+
+    def abandoned(self, connection: UpstreamConnection | None, *, fell_back: bool) -> bool:
+        if self._ended or connection is None or not self._complete:
+            self.failed(seen=connection is not None, fell_back=fell_back)
+            return False
+        # The first side goes on with it, and the other one is to have what comes of it.
+        self._copier.second.follow(self, connection, fell_back=fell_back)
+        return True
+
+    def _side(self, fell_back: bool) -> Side:
+        """Who is to get it: the service, where the monolith took what the service never saw."""
+        return Side.NEW if fell_back else self._copier.side
+
+    def _journal(self, state: State, side: Side, release: Callable[[Copy], None] | None) -> None:
+        copier, request = self._copier, self._request
+        if not (self._complete and self._kept):
+            state = State.INCOMPLETE
+        if state is not State.PENDING:
+            copier.cell.incomplete += 1
+            logger.error(
+                "second_write.%s capability=%s side=%s method=%s path=%s",
+                *(state, copier.route.capability, side),
+                *(request.method.decode(), request.path.decode()),
+            )
+        body = self._body
+        at = time()
+
+        def append(journal: Journal) -> None:
+            content = b""
+            if body is not None and state is not State.INCOMPLETE:
+                body.seek(0)
+                content = body.read()
+            journal.append(
+                Write(
+                    at=at,
+                    state=state,
+                    capability=copier.route.capability,
+                    service=copier.route.service,
+                    side=side,
+                    stage=copier.stage,
+                    method=request.method.decode(),
+                    target=request.target.decode(),
+                    path=normalise(request.path).decode(),
+                    idempotency_key=self._key.decode("latin-1"),
+                    context=self._context,
+                    head=copied_head(self.head, b"write"),
+                    body=content,
+                )
+            )
+
+        def told(written: bool) -> None:
+            if written:
+                self._let_go()
+                copier.second.journalled()
+            if release is not None:
+                release(self)
+
+        copier.second.writer.submit(append, told)
+
+    def _let_go(self) -> None:
+        """Of the body."""
+        self._kept = False
+        self._copier.second.room.give(self._size)
+        self._size = 0
+        if self._body is not None:
+            self._body.close()
+            self._body = None

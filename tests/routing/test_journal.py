@@ -1,0 +1,173 @@
+"""The journal's file, and the thread that commits to it."""
+
+import asyncio
+import contextlib
+import multiprocessing
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from routing.errors import CannotStart
+from routing.journal import FILE, Journal, State
+from routing.journal_writer import JournalWriter
+from routing.stages import Side
+from second_writes import WRITE, append, fill
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    with contextlib.closing(Journal(tmp_path, fsync=False)) as opened:
+        yield opened
+
+
+def test_only_the_owner_may_read_it(journal: Journal, tmp_path: Path) -> None:
+    fill(journal, State.PENDING)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    assert set(modes.values()) == {0o600}
+    assert FILE in modes
+
+
+def test_what_is_to_be_sent(journal: Journal) -> None:
+    fill(journal, *State, State.PENDING)
+    assert [each.id for each in journal.pending()] == [1, 5]
+    content = journal.contents([1, 2, 99])
+    assert set(content) == {1}, "what is not pending is not sent"
+    assert (content[1].head, content[1].body) == (WRITE.head, WRITE.body)
+    with journal.transaction():
+        journal.tried(1, 5.0, 503, None, State.PENDING)
+        journal.tried(5, 5.0, 422, None, State.REFUSED)
+    (first,) = journal.pending()
+    assert first.attempts == 1
+    with journal.transaction():
+        journal.replay([5])
+        journal.remove(1)
+    assert [(each.id, each.attempts) for each in journal.pending()] == [(5, 0)]
+
+
+def test_a_side_that_is_away_does_not_hide_the_other(journal: Journal) -> None:
+    with journal.transaction():
+        for _ in range(5):
+            append()(journal)
+        append(side=Side.OLD)(journal)
+        append(capability="search")(journal)
+    assert [each.id for each in journal.pending(window=2)] == [1, 2, 6, 7]
+
+
+def test_all_or_nothing(journal: Journal) -> None:
+    with contextlib.suppress(ZeroDivisionError), journal.transaction():
+        append()(journal)
+        _ = 1 // 0
+    assert journal.summary() == []
+
+
+def test_numbers_are_not_given_again(journal: Journal) -> None:
+    fill(journal, State.PENDING)
+    with journal.transaction():
+        journal.remove(1)
+    fill(journal, State.PENDING)
+    assert [each.id for each in journal.pending()] == [2]
+
+
+def test_changes_of_others_are_noticed(journal: Journal, tmp_path: Path) -> None:
+    before = journal.changes()
+    with contextlib.closing(Journal(tmp_path)) as other:
+        fill(other, State.PENDING)
+    assert journal.changes() != before
+
+
+def test_another_format(tmp_path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / FILE)) as file:
+        file.execute("PRAGMA user_version = 99")
+    with pytest.raises(CannotStart, match="format 99, expected 1"):
+        Journal(tmp_path)
+
+
+def test_no_database(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_text("something else, long enough to be looked at" * 100)
+    with pytest.raises(CannotStart, match="cannot be used"):
+        Journal(tmp_path)
+
+
+def _append_many(folder: Path, count: int) -> None:
+    with contextlib.closing(Journal(folder, fsync=False)) as journal:
+        for _ in range(count):
+            fill(journal, State.PENDING)
+
+
+def test_processes_take_turns(tmp_path: Path) -> None:
+    Journal(tmp_path, fsync=False).close()
+    start = multiprocessing.get_context("spawn").Process
+    processes = [start(target=_append_many, args=(tmp_path, 50)) for _ in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+        assert process.exitcode == 0
+    with contextlib.closing(Journal(tmp_path)) as journal:
+        assert len(journal.pending()) == 100
+
+
+def test_commits_in_order_and_tells(tmp_path: Path) -> None:
+    async def run() -> list[tuple[int, bool]]:
+        loop = asyncio.get_running_loop()
+        writer = JournalWriter(tmp_path, loop, fsync=False)
+        told: list[tuple[int, bool]] = []
+        for number in range(20):
+
+            def tell(written: bool, number: int = number) -> None:
+                told.append((number, written))
+
+            writer.submit(append(target=f"/{number}"), tell)
+        await asyncio.to_thread(writer.close)
+        await asyncio.sleep(0)
+        return told
+
+    assert asyncio.run(run()) == [(number, True) for number in range(20)]
+    with contextlib.closing(Journal(tmp_path)) as journal:
+        targets = [each["target"] for each in journal.entries(limit=100)]
+    assert targets == [f"/{number}" for number in range(20)]
+
+
+def test_a_disk_that_does_not_take_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who waits is told at once; the change is tried again until it is durable."""
+    monkeypatch.setattr("routing.journal_writer.AGAIN", 0.01)
+    full = True
+    append_ = Journal.append
+
+    def refuse(journal: Journal, write: object) -> None:
+        if full:
+            raise sqlite3.OperationalError("database or disk is full")
+        append_(journal, WRITE)
+
+    monkeypatch.setattr(Journal, "append", refuse)
+
+    async def run() -> list[bool]:
+        nonlocal full
+        writer = JournalWriter(tmp_path, asyncio.get_running_loop(), fsync=False)
+        told: list[bool] = []
+        heard = asyncio.Event()
+
+        def hear(written: bool) -> None:
+            told.append(written)
+            if written:
+                heard.set()
+            else:
+                nonlocal full
+                full = False
+
+        writer.submit(append(), hear)
+        async with asyncio.timeout(20):
+            await heard.wait()
+        await asyncio.to_thread(writer.close)
+        return told
+
+    told = asyncio.run(run())
+    assert told[0] is False
+    assert told[-1] is True
+    assert "disk is full" in caplog.text
+    with contextlib.closing(Journal(tmp_path)) as journal:
+        assert len(journal.pending()) == 1
