@@ -47,9 +47,8 @@ class Breaker(Generic[W]):
 
     def expired(self, now: float) -> W | None:
         """Who has waited for too long; takes it from the queue."""
-        for waiter, until in self.queue.items():
-            if until < now:
-                del self.queue[waiter]
-                return waiter
-            break
-        return None
+        waiter = next(iter(self.queue), None)
+        if waiter is None or self.queue[waiter] >= now:
+            return None
+        del self.queue[waiter]
+        return waiter

@@ -201,8 +201,7 @@ class Exchange:
 
     def expire(self) -> None:
         """The time for the whole exchange has passed."""
-        if self._connection is not None and self._client.request_complete:
-            self._group.failed(self._endpoint)
+        waiting = self._connection is not None and self._client.request_complete
         self.cancel()
         if self.answered:
             if self.record is not None:
@@ -211,6 +210,8 @@ class Exchange:
             return
         if self.record is not None:
             self.record.fails(self._side, Failure.SLOW, monotonic())
+        if waiting:
+            self._group.failed(self._endpoint)
         if not self.fell_back:
             self._count(failed=True)
         self._client.fail(STATUS_OF[Failure.SLOW])

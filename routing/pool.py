@@ -156,16 +156,13 @@ class Endpoint:
         connection.idle_since = self._clock.now
         self._idle.append(connection)
 
-    def opened(self) -> None:
-        """There is one more connection."""
-        self._breaker.open += 1
-
     def forget(self, connection: UpstreamConnection) -> None:
         """The connection is closed."""
-        self._breaker.open -= 1
         if connection in self._idle:
             self._idle.remove(connection)
-        self._admit()
+        if connection.counted:
+            self._breaker.open -= 1
+            self._admit()
 
     def connect(self, asker: Asker) -> Callable[[], object]:
         """Open a connection, or wait for one while there are as many as there may be, and tell
@@ -242,10 +239,15 @@ class Endpoint:
         try:
             async with asyncio.timeout(self._timeouts.connect):
                 _, connection = await self.dial(lambda: UpstreamConnection(self, self._outbox))
+            if not connection.usable:
+                raise ConnectionError("closed at once")
         except (OSError, TimeoutError):
             self._rests_until = self._clock.now + REST_SECONDS
             asker.unreached()
             return
+        # Not when it was made: uvloop does not tell of the end of one that was called off then.
+        connection.counted = True
+        self._breaker.open += 1
         self._rests_until = 0.0
         self.requests += 1
         asker.connected(connection)

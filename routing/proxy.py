@@ -104,6 +104,8 @@ class Proxy:
         return group, self.evaluator.peek(flag, known).stage
 
     def _tick(self) -> None:
+        # First, so that nothing that goes wrong below ends all time-outs.
+        self._timer = self.loop.call_later(TICK_SECONDS, self._tick)
         self.now = now = monotonic()
         for client in [
             client for client in self.clients if client.deadline < now or client.end < now
@@ -111,4 +113,3 @@ class Proxy:
             client.late()
         self.upstreams.tick()
         self.watch.tick()
-        self._timer = self.loop.call_later(TICK_SECONDS, self._tick)

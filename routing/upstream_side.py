@@ -1,6 +1,5 @@
 """One connection to an origin: writes requests, reads responses, one exchange after another."""
 
-import asyncio
 from typing import TYPE_CHECKING, Protocol
 
 from routing.chunked import ChunkedBody
@@ -61,6 +60,7 @@ class UpstreamConnection(BatchedProtocol):
         "_paused",
         "_remaining",
         "_reused",
+        "counted",
         "idle_since",
     )
 
@@ -76,6 +76,8 @@ class UpstreamConnection(BatchedProtocol):
         self._keep_alive = False
         self._reused = False
         self._paused = False
+        self.counted = False
+        """Whether its endpoint counts it as open."""
         self.idle_since = 0.0
 
     @property
@@ -125,10 +127,6 @@ class UpstreamConnection(BatchedProtocol):
         self._transport.abort()
 
     # Called by the event loop.
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        self._endpoint.opened()
 
     def data_received(self, data: bytes) -> None:
         listener = self._listener

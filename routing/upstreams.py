@@ -59,6 +59,7 @@ class Upstreams:
             group.refresh()
 
     def tick(self) -> None:
+        """Let time pass: the clock has gone on."""
         for group in self._groups.values():
             for endpoint in group.endpoints:
                 endpoint.tick()

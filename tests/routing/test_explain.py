@@ -87,6 +87,17 @@ def test_flag_and_route() -> None:
     assert document["context"]["anonymous"]
 
 
+def test_several_endpoints() -> None:
+    endpoints = ("http://127.0.0.1:2", "http://127.0.0.1:3")
+    document = CONFIG.model_dump(mode="json")
+    document["services"]["articles"] = {"endpoints": endpoints, "health_check": {"path": "/"}}
+    config = ProxyConfig.model_validate(document)
+    request = head("GET /articles/1 HTTP/1.1")
+    told = explain(config, request, at(Stage.LIVE), NONE, 0.0, client="", edge=True)
+    assert told.document()["origin"]["endpoints"] == endpoints
+    assert str(told.origin) == "http://127.0.0.1:2, http://127.0.0.1:3"
+
+
 def test_a_service_is_one_nobody() -> None:
     explanation = told(head("GET /other HTTP/1.1"), at(Stage.LIVE), edge=False)
     assert explanation.context == {"kind": "user", "key": "gateway", "anonymous": True}

@@ -64,6 +64,10 @@ class Peer:
         return f"http://127.0.0.1:{self.port}"
 
     @property
+    def listening(self) -> bool:
+        return self._server is not None and self._server.is_serving()
+
+    @property
     def open(self) -> int:
         """Connections that are open now."""
         return len(self._writers)
@@ -101,10 +105,11 @@ class Peer:
 
 
 class ProxyWorld:
-    """`old` is the monolith, `one` and `two` are a service's endpoints."""
+    """`old` is the monolith, the others are endpoints of a service as a test configures it."""
 
     def __init__(self) -> None:
-        self.old, self.one, self.two = Peer("old"), Peer("one"), Peer("two")
+        self.old = Peer("old")
+        self.one, self.two, self.three = Peer("one"), Peer("two"), Peer("three")
         self.stage = Stage.LIVE
         self.proxy: Proxy
         self.port = 0
@@ -116,7 +121,7 @@ class ProxyWorld:
             "listen": {"port": 0},
             "gateway": {"port": 0},
             "monolith": options.pop("monolith", self.old.url),
-            "timeouts": {"retry": 0.5, "response": 0.3, **options.pop("timeouts", {})},
+            "timeouts": {"retry": 0.5, "response": 1.0, **options.pop("timeouts", {})},
             "services": {"articles": {"endpoints": [each.url for each in endpoints], **options}},
             "capabilities": {
                 "publishing": {
@@ -196,7 +201,7 @@ async def _running(
     configure: Callable[[ProxyWorld], ProxyConfig], folder: Path
 ) -> AsyncIterator[ProxyWorld]:
     world, loop = ProxyWorld(), asyncio.get_running_loop()
-    peers = (world.old, world.one, world.two)
+    peers = (world.old, world.one, world.two, world.three)
     for peer in peers:
         await peer.start()
     world.proxy = Proxy(configure(world), NO_TRUST, _evaluator(world), Outcomes(), loop, folder)
