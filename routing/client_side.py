@@ -59,7 +59,9 @@ class ClientConnection(BatchedProtocol):
         "_mode",
         "_peer",
         "_proxy",
+        "_trusted",
         "_upstream_eof",
+        "client_address",
         "deadline",
         "end",
         "request_complete",
@@ -77,6 +79,9 @@ class ClientConnection(BatchedProtocol):
         self._mode = _IDLE
         self._buffer = b""
         self._peer = b""
+        self._trusted = False
+        self.client_address = b""
+        """Of the user, as far as trusted peers vouch for it; at the gateway, of the service."""
         self._host = b"\r"
         self._forwarded = b""
         self._lane = proxy.routing.unrouted
@@ -100,10 +105,12 @@ class ClientConnection(BatchedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         peer = transport.get_extra_info("peername")
-        self._peer = peer[0].encode() if peer else b"unknown"
+        self._peer = self.client_address = peer[0].encode() if peer else b"unknown"
         self._proxy.clients.add(self)
-        most = self._proxy.routing.limits.connections_per_client
-        if most and self._edge and peer:
+        routing = self._proxy.routing
+        self._trusted = not self._edge or routing.trusted.includes(self._peer)
+        most = routing.limits.connections_per_client
+        if most and peer and not self._trusted:
             self._count(most)
 
     def data_received(self, data: bytes) -> None:
@@ -236,6 +243,8 @@ class ClientConnection(BatchedProtocol):
         routing = proxy.routing
         evaluator = proxy.evaluator
         if self._edge:
+            if self._trusted:
+                self.client_address = routing.trusted.client(head.fields, self._peer)
             identity, self._minted = routing.contexts.at_edge(head.fields)
         else:
             identity = routing.contexts.at_gateway(head.fields)
@@ -313,29 +322,13 @@ class ClientConnection(BatchedProtocol):
             self._transport.pause_reading()
 
     def _forwarded_lines(self, head: RequestHead) -> bytes:
-        fields = head.fields
-        before = fields.get(b"x-forwarded-for")
-        if self._edge and before is None:
-            if head.host != self._host:
-                self._host = head.host
-                self._forwarded = self._forwarded_block(self._peer, b"http", head.host)
-            return self._forwarded
-        # What other proxies on the way said is kept at the gateway, where only services call.
-        scheme, host = b"http", head.host
-        if not self._edge:
-            scheme = fields.get(b"x-forwarded-proto", scheme)
-            host = fields.get(b"x-forwarded-host", host)
-        chain = self._peer if before is None else before + b", " + self._peer
-        return self._forwarded_block(chain, scheme, host)
-
-    @staticmethod
-    def _forwarded_block(chain: bytes, scheme: bytes, host: bytes) -> bytes:
-        return b"X-Forwarded-For: %b\r\nX-Forwarded-Proto: %b\r\nX-Forwarded-Host: %b\r\n%b" % (
-            chain,
-            scheme,
-            host,
-            _VIA,
-        )
+        trusted = self._proxy.routing.trusted
+        if self._trusted:
+            return trusted.continued(head.fields, self._peer, b"http", head.host) + _VIA
+        if head.host != self._host:
+            self._host = head.host
+            self._forwarded = trusted.begun(self._peer, b"http", head.host) + _VIA
+        return self._forwarded
 
     # Called by the exchange.
 

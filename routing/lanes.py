@@ -12,6 +12,7 @@ from routing.pool import Endpoint
 from routing.stages import Access, Side, Stage, access_of
 from routing.stats import Cell, Stats
 from routing.table import Route, RouteTable
+from routing.trusted import Trusted
 
 
 class Lane:
@@ -60,6 +61,7 @@ class Routing:
         wanted = {*self.contexts.wanted, *self.table.wanted}
         self.reader = RequestReader(wanted, config.limits)
         self.limits = config.limits
+        self.trusted = Trusted(config.trusted, config.forwarded)
         self.max_body = sys.maxsize if config.limits.body is None else config.limits.body
         self.expose = config.expose_decision
         self.timeouts = config.timeouts

@@ -7,6 +7,7 @@ from routing.config.base import address_of
 from routing.config.context import ContextRules, CookieSource, HeaderSource, Source
 from routing.config.document import Address, ProxyConfig, parse_config
 from routing.config.limits import Limits
+from routing.config.peers import ForwardedStyle, Network
 from routing.config.routes import Capability, Condition, RouteRule
 from routing.config.timeouts import Timeouts
 
@@ -16,8 +17,10 @@ __all__ = [
     "Condition",
     "ContextRules",
     "CookieSource",
+    "ForwardedStyle",
     "HeaderSource",
     "Limits",
+    "Network",
     "ProxyConfig",
     "RouteRule",
     "Source",

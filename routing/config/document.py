@@ -7,6 +7,7 @@ from pydantic import Field, ValidationError, model_validator
 from routing.config.base import Model, OriginUrl
 from routing.config.context import ContextRules
 from routing.config.limits import Limits
+from routing.config.peers import ForwardedStyle, Network
 from routing.config.routes import Capability
 from routing.config.timeouts import Timeouts
 from routing.errors import InvalidConfig
@@ -33,6 +34,9 @@ class ProxyConfig(Model):
     expose_decision: bool = False
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()
+    trusted: tuple[Network, ...] = ()
+    """Peers at the edge whose forwarding fields are believed. None by default."""
+    forwarded: ForwardedStyle = "x-forwarded"
 
     @model_validator(mode="after")
     def _services_exist(self) -> "ProxyConfig":
