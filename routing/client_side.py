@@ -39,7 +39,8 @@ _VIA = b"Via: 1.1 migrator\r\n"
 
 
 class ClientConnection(BatchedProtocol):
-    """`edge`: a connection of the edge listener, otherwise of the gateway."""
+    """`edge`: a connection of the edge listener, otherwise of the gateway. `source`: the address
+    that the PROXY protocol gave instead of the peer's."""
 
     __slots__ = (
         "_adorned",
@@ -71,14 +72,14 @@ class ClientConnection(BatchedProtocol):
 
     _head: RequestHead
 
-    def __init__(self, proxy: "Proxy", *, edge: bool) -> None:
+    def __init__(self, proxy: "Proxy", *, edge: bool, source: bytes | None = None) -> None:
         super().__init__(proxy.outbox)
         self._proxy = proxy
         self._edge = edge
         self._exchange = Exchange(self, proxy.loop)
         self._mode = _IDLE
         self._buffer = b""
-        self._peer = b""
+        self._peer = source or b""
         self._trusted = False
         self.client_address = b""
         """Of the user, as far as trusted peers vouch for it; at the gateway, of the service."""
@@ -105,7 +106,9 @@ class ClientConnection(BatchedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         peer = transport.get_extra_info("peername")
-        self._peer = self.client_address = peer[0].encode() if peer else b"unknown"
+        if not self._peer:
+            self._peer = peer[0].encode() if peer else b"unknown"
+        self.client_address = self._peer
         self._proxy.clients.add(self)
         routing = self._proxy.routing
         self._trusted = not self._edge or routing.trusted.includes(self._peer)

@@ -23,3 +23,7 @@ class BadMessage(RoutingError):
     def __init__(self, status: int, why: str) -> None:
         super().__init__(why)
         self.status = status
+
+
+class BadProxyHeader(RoutingError):
+    """A connection does not begin as the PROXY protocol demands; it is closed without an answer."""

@@ -19,8 +19,9 @@ from typing import Any, Final
 
 from routing.config import Address, ProxyConfig
 from routing.errors import CannotStart
+from routing.listener import BACKLOG
 from routing.stats import merge
-from routing.worker import BACKLOG, MAX_LINE
+from routing.worker import MAX_LINE
 
 SOON: Final = 0.05
 LATEST: Final = 5.0

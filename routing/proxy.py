@@ -45,9 +45,9 @@ class Proxy:
             endpoint.close()
         self.evaluator.clear()
 
-    def edge(self) -> ClientConnection:
-        """A connection of users."""
-        return ClientConnection(self, edge=True)
+    def edge(self, source: bytes | None = None) -> ClientConnection:
+        """A connection of users; `source`: of whom, if not of the peer itself."""
+        return ClientConnection(self, edge=True, source=source)
 
     def gateway(self) -> ClientConnection:
         """A connection of services."""

@@ -29,6 +29,7 @@ from routing.errors import InvalidConfig
 from routing.evaluator import Evaluator
 from routing.event_sender import EventSender
 from routing.flag_cache import FILE, RememberingStore
+from routing.listener import BACKLOG, listen
 from routing.proxy import Proxy
 
 MAX_LINE: Final = 16 * 1024 * 1024
@@ -44,7 +45,6 @@ LAST_SUMMARY: Final = 0.5
 """Seconds that the last one may take: nobody waits for figures at a stop."""
 ORPHAN: Final = 10.0
 """Seconds a worker without a parent serves on."""
-BACKLOG: Final = 2048
 
 logger = logging.getLogger("routing.worker")
 
@@ -103,7 +103,7 @@ class Worker:
         following = asyncio.create_task(self._follow())
         edge, gateway = self._listeners
         servers = [
-            await self._loop.create_server(self._proxy.edge, sock=edge, backlog=BACKLOG),
+            await listen(self._proxy, edge, self._config.listen),
             await self._loop.create_server(self._proxy.gateway, sock=gateway, backlog=BACKLOG),
         ]
         self._accepting = True

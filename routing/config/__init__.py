@@ -5,8 +5,9 @@ Read by the parent from a JSON file, sent to the workers as it is. Pure: reads n
 
 from routing.config.base import address_of
 from routing.config.context import ContextRules, CookieSource, HeaderSource, Source
-from routing.config.document import Address, ProxyConfig, parse_config
+from routing.config.document import ProxyConfig, parse_config
 from routing.config.limits import Limits
+from routing.config.listen import Address, Listen
 from routing.config.peers import ForwardedStyle, Network
 from routing.config.routes import Capability, Condition, RouteRule
 from routing.config.timeouts import Timeouts
@@ -20,6 +21,7 @@ __all__ = [
     "ForwardedStyle",
     "HeaderSource",
     "Limits",
+    "Listen",
     "Network",
     "ProxyConfig",
     "RouteRule",

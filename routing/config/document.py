@@ -7,24 +7,18 @@ from pydantic import Field, ValidationError, model_validator
 from routing.config.base import Model, OriginUrl
 from routing.config.context import ContextRules
 from routing.config.limits import Limits
+from routing.config.listen import Address, Listen
 from routing.config.peers import ForwardedStyle, Network
 from routing.config.routes import Capability
 from routing.config.timeouts import Timeouts
 from routing.errors import InvalidConfig
 
 
-class Address(Model):
-    """Where to listen. Port 0 takes a free one."""
-
-    host: str = "127.0.0.1"
-    port: Annotated[int, Field(ge=0, le=65_535)]
-
-
 class ProxyConfig(Model):
     """The whole document."""
 
     migration: str
-    listen: Address
+    listen: Listen
     gateway: Address
     workers: Annotated[int, Field(ge=1, le=64)] = 2
     context: ContextRules = ContextRules()
@@ -48,6 +42,15 @@ class ProxyConfig(Model):
                         f"capabilities.{name}: route {route.path} names the service "
                         f"{route.service!r}, expected one of: {known}"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _somebody_speaks_the_proxy_protocol(self) -> "ProxyConfig":
+        if self.listen.proxy_protocol and not self.trusted:
+            raise ValueError(
+                "listen.proxy_protocol believes trusted peers alone, expected their networks in "
+                "trusted"
+            )
         return self
 
 
