@@ -60,6 +60,7 @@ class ClientConnection(BatchedProtocol):
         "_mode",
         "_peer",
         "_proxy",
+        "_scheme",
         "_trusted",
         "_upstream_eof",
         "client_address",
@@ -80,6 +81,7 @@ class ClientConnection(BatchedProtocol):
         self._mode = _IDLE
         self._buffer = b""
         self._peer = source or b""
+        self._scheme = b"http"
         self._trusted = False
         self.client_address = b""
         """Of the user, as far as trusted peers vouch for it; at the gateway, of the service."""
@@ -109,6 +111,8 @@ class ClientConnection(BatchedProtocol):
         if not self._peer:
             self._peer = peer[0].encode() if peer else b"unknown"
         self.client_address = self._peer
+        if transport.get_extra_info("ssl_object") is not None:
+            self._scheme = b"https"
         self._proxy.clients.add(self)
         routing = self._proxy.routing
         self._trusted = not self._edge or routing.trusted.includes(self._peer)
@@ -135,8 +139,9 @@ class ClientConnection(BatchedProtocol):
         self._at_end = True
         if self._mode == _TUNNEL:
             self._exchange.send_eof()
-            return not self._upstream_eof
-        return self._mode == _BUSY and self.request_complete
+            return self._transport.can_write_eof() and not self._upstream_eof
+        # Without TLS a client that has said all may still listen.
+        return self._mode == _BUSY and self.request_complete and self._transport.can_write_eof()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._mode = _CLOSED
@@ -327,10 +332,10 @@ class ClientConnection(BatchedProtocol):
     def _forwarded_lines(self, head: RequestHead) -> bytes:
         trusted = self._proxy.routing.trusted
         if self._trusted:
-            return trusted.continued(head.fields, self._peer, b"http", head.host) + _VIA
+            return trusted.continued(head.fields, self._peer, self._scheme, head.host) + _VIA
         if head.host != self._host:
             self._host = head.host
-            self._forwarded = trusted.begun(self._peer, b"http", head.host) + _VIA
+            self._forwarded = trusted.begun(self._peer, self._scheme, head.host) + _VIA
         return self._forwarded
 
     # Called by the exchange.

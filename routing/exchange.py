@@ -46,6 +46,8 @@ class Client(Protocol):
 
     def tunnel_eof(self) -> bool: ...
 
+    def close(self) -> None: ...
+
     def fail(self, status: int) -> None: ...
 
     def abort(self) -> None: ...
@@ -255,6 +257,11 @@ class Exchange:
 
     def on_tunnel_eof(self) -> bool:
         return self._client.tunnel_eof()
+
+    def on_tunnel_end(self) -> None:
+        """The origin closed both directions at once, as TLS does."""
+        self._connection = None
+        self._client.close()
 
     def on_broken(self) -> None:
         """The answer broke off after its head had reached the client."""

@@ -3,9 +3,9 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from routing.config import Listen
 from routing.errors import BadProxyHeader
@@ -18,6 +18,10 @@ MOST_AT_ONCE: Final = 64
 REST: Final = 1.0
 """Seconds without accepting after the system refused another socket."""
 PEEK: Final = 4096
+LOOK_EVERY: Final = 1.0
+"""Seconds between two looks whether a certificate's file has changed."""
+LAST_WORDS: Final = 2.0
+"""Seconds for the orderly end of a TLS connection."""
 
 
 class Listening(Protocol):
@@ -26,18 +30,58 @@ class Listening(Protocol):
 
 
 async def listen(proxy: Proxy, listener: socket.socket, how: Listen) -> Listening:
-    """Serve what comes in at `listener`, which is bound already."""
+    """Serve what comes in at `listener`, which is bound already. Raises InvalidConfig for
+    certificates that cannot be used."""
+    if how.tls is None:
+        return await _listen(proxy, listener, how, {})
+    from routing.tls import ServerContext
+
+    certificates = ServerContext(how.tls)
+    secure = {
+        "ssl": certificates.context,
+        "ssl_handshake_timeout": proxy.routing.timeouts.header,
+        "ssl_shutdown_timeout": LAST_WORDS,
+    }
+    server = await _listen(proxy, listener, how, secure)
+    return _Refreshing(server, certificates.refresh, proxy.loop)
+
+
+async def _listen(
+    proxy: Proxy, listener: socket.socket, how: Listen, secure: Mapping[str, Any]
+) -> Listening:
     if how.proxy_protocol:
-        return ProxyProtocolListener(proxy, listener)
-    return await proxy.loop.create_server(proxy.edge, sock=listener, backlog=BACKLOG)
+        return ProxyProtocolListener(proxy, listener, secure)
+    return await proxy.loop.create_server(proxy.edge, sock=listener, backlog=BACKLOG, **secure)
+
+
+class _Refreshing:
+    """A listener, and a regular look at its certificates."""
+
+    def __init__(
+        self, server: Listening, refresh: Callable[[], None], loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self._server = server
+        self._refresh = refresh
+        self._loop = loop
+        self._timer = loop.call_later(LOOK_EVERY, self._look)
+
+    def close(self) -> None:
+        self._timer.cancel()
+        self._server.close()
+
+    def _look(self) -> None:
+        self._refresh()
+        self._timer = self._loop.call_later(LOOK_EVERY, self._look)
 
 
 class ProxyProtocolListener:
     """Takes the PROXY protocol's header off each connection before there is a transport for it, so
-    that not one byte of what follows has been read, be it a request or a TLS handshake."""
+    that not one byte of what follows has been read, be it a request or a TLS handshake. `secure`:
+    further arguments of `connect_accepted_socket`."""
 
-    def __init__(self, proxy: Proxy, listener: socket.socket) -> None:
+    def __init__(self, proxy: Proxy, listener: socket.socket, secure: Mapping[str, Any]) -> None:
         self._proxy = proxy
+        self._secure = secure
         self._loop = proxy.loop
         self._listener = listener
         self._serving: set[asyncio.Task[object]] = set()
@@ -79,7 +123,9 @@ class ProxyProtocolListener:
 
     async def _connect(self, connection: socket.socket, address: bytes | None) -> None:
         with contextlib.suppress(OSError):
-            await self._loop.connect_accepted_socket(lambda: self._proxy.edge(address), connection)
+            await self._loop.connect_accepted_socket(
+                lambda: self._proxy.edge(address), connection, **self._secure
+            )
 
 
 class _Opening:

@@ -8,7 +8,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
-from routing.config import Timeouts, address_of
+from routing.config import OriginTls, Timeouts
+from routing.dial import Dialler
 from routing.outbox import Outbox
 from routing.upstream_side import UpstreamConnection
 
@@ -45,8 +46,9 @@ class Endpoint:
         timeouts: Timeouts,
         loop: asyncio.AbstractEventLoop,
         outbox: Outbox,
+        tls: OriginTls | None = None,
     ) -> None:
-        self._host, self._port = address_of(url)
+        self._dial = Dialler(url, tls, loop)
         self._clock = clock
         self._timeouts = timeouts
         self._loop = loop
@@ -104,9 +106,7 @@ class Endpoint:
     async def _connect(self, asker: Asker) -> None:
         try:
             async with asyncio.timeout(self._timeouts.connect):
-                _, connection = await self._loop.create_connection(
-                    lambda: UpstreamConnection(self, self._outbox), self._host, self._port
-                )
+                connection = await self._dial(lambda: UpstreamConnection(self, self._outbox))
         except (OSError, TimeoutError):
             self._rests_until = self._clock.now + REST_SECONDS
             asker.unreached()

@@ -70,7 +70,10 @@ class Proxy:
     def _route(self, config: ProxyConfig) -> Routing:
         def endpoint(url: str) -> Endpoint:
             if url not in self._endpoints:
-                self._endpoints[url] = Endpoint(url, self, config.timeouts, self.loop, self.outbox)
+                tls = config.origin_tls.get(url)
+                self._endpoints[url] = Endpoint(
+                    url, self, config.timeouts, self.loop, self.outbox, tls
+                )
             return self._endpoints[url]
 
         return Routing(config, self.stats, endpoint)

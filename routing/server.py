@@ -129,6 +129,10 @@ def load_config(path: Path) -> ProxyConfig:
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidConfig(f"{path} cannot be read: {error}") from None
     RouteTable(config.capabilities)
+    if config.listen.tls is not None or config.origin_tls:
+        from routing.tls import check_files
+
+        check_files(config)
     return config
 
 

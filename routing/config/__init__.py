@@ -11,10 +11,12 @@ from routing.config.listen import Address, Listen
 from routing.config.peers import ForwardedStyle, Network
 from routing.config.routes import Capability, Condition, RouteRule
 from routing.config.timeouts import Timeouts
+from routing.config.tls import Certificate, ListenTls, OriginTls
 
 __all__ = [
     "Address",
     "Capability",
+    "Certificate",
     "Condition",
     "ContextRules",
     "CookieSource",
@@ -22,7 +24,9 @@ __all__ = [
     "HeaderSource",
     "Limits",
     "Listen",
+    "ListenTls",
     "Network",
+    "OriginTls",
     "ProxyConfig",
     "RouteRule",
     "Source",

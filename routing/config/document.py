@@ -11,6 +11,7 @@ from routing.config.listen import Address, Listen
 from routing.config.peers import ForwardedStyle, Network
 from routing.config.routes import Capability
 from routing.config.timeouts import Timeouts
+from routing.config.tls import OriginTls
 from routing.errors import InvalidConfig
 
 
@@ -31,6 +32,8 @@ class ProxyConfig(Model):
     trusted: tuple[Network, ...] = ()
     """Peers at the edge whose forwarding fields are believed. None by default."""
     forwarded: ForwardedStyle = "x-forwarded"
+    origin_tls: dict[OriginUrl, OriginTls] = {}
+    """By origin, for `https` ones that need more than the defaults."""
 
     @model_validator(mode="after")
     def _services_exist(self) -> "ProxyConfig":

@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from routing.config.base import Model
+from routing.config.tls import ListenTls
 
 
 class Address(Model):
@@ -20,3 +21,5 @@ class Listen(Address):
     proxy_protocol: bool = False
     """Every connection begins with a header of the PROXY protocol, version 1 or 2, and comes from
     a trusted peer; others are closed."""
+    tls: ListenTls | None = None
+    """Behind the PROXY protocol's header, if both are wanted."""
