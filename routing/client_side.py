@@ -11,8 +11,10 @@ import struct
 from email.utils import formatdate
 from typing import TYPE_CHECKING
 
+from routing.changes import Changes
 from routing.chunked import ChunkedBody
 from routing.context import set_cookie
+from routing.decision import Evaluation
 from routing.errors import BadMessage
 from routing.exchange import MAX_PENDING, Exchange
 from routing.message import (
@@ -283,6 +285,12 @@ class ClientConnection(BatchedProtocol):
                 b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n" if head.websocket else b"\r\n",
             )
         )
+        if lane.changes is not None:
+            if lane.changes.redirects:
+                self._redirect(lane.changes, evaluation, data)
+                return
+            self._exchange.keep(out)
+            out = lane.changes.request(out, head)
         self._exchange.begin(
             lane,
             evaluation,
@@ -301,6 +309,19 @@ class ClientConnection(BatchedProtocol):
         self._chunks = ChunkedBody(routing.max_body) if head.body == CHUNKED else None
         if rest:
             self._read_body(rest)
+
+    def _redirect(self, changes: Changes, evaluation: Evaluation | None, data: bytes) -> None:
+        """Answer by a redirect. A body is not waited for: the connection closes."""
+        head = self._head
+        self._exchange.redirected(self._lane, evaluation)
+        self._closes = self._closes or self._proxy.draining or not self.request_complete
+        line = changes.redirect(head, formatdate(usegmt=True))
+        self.write(b"".join((line, self._extra_lines(), b"\r\n")))
+        if self.request_complete:
+            self._hold(data[head.end :])
+        # Not at once: pipelined requests would nest without a limit.
+        self.deadline = self.end = _NEVER
+        self._proxy.loop.call_soon(self._finish)
 
     def _read_body(self, data: bytes) -> None:
         if self._chunks is None:
@@ -346,6 +367,8 @@ class ClientConnection(BatchedProtocol):
 
     def answer(self, head: ResponseHead, body: bytes, *, complete: bool) -> None:
         forward = head.forward
+        if self._lane.changes is not None and not self._exchange.fell_back:
+            forward = self._lane.changes.response(forward)
         if head.body == UNTIL_CLOSE or self._proxy.draining or not self.request_complete:
             self._closes = True
         if self.wants_payload and head.body == CHUNKED:

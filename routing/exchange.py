@@ -74,6 +74,7 @@ class Exchange:
         "_lane",
         "_loop",
         "_method",
+        "_original",
         "_pending",
         "_pending_size",
         "_repeatable",
@@ -96,6 +97,7 @@ class Exchange:
         self._connection: UpstreamConnection | None = None
         self._cancel: Callable[[], object] | None = None
         self._head = b""
+        self._original = b""
         self._method = b""
         self._pending: list[bytes] = []
         self._pending_size = 0
@@ -137,6 +139,18 @@ class Exchange:
         cell.last_decided_at = time()
         self._endpoint = lane.endpoint
         self._dispatch()
+
+    def keep(self, original: bytes) -> None:
+        """Before `begin`, for a lane with changes: the head as the monolith gets it."""
+        self._original = original
+
+    def redirected(self, lane: Lane, evaluation: Evaluation | None) -> None:
+        """Count a request that is answered by a redirect instead of an origin."""
+        self.evaluation = evaluation
+        self.fell_back = False
+        lane.cell.requests += 1
+        lane.cell.last_decided_at = time()
+        lane.cell.record(0.0)
 
     def send(self, data: bytes) -> None:
         """More of the request's body."""
@@ -313,6 +327,8 @@ class Exchange:
         self._retry_until = 0.0
         if self._lane.fallback is not None:
             self._endpoint = self._lane.fallback
+        if self._lane.changes is not None:
+            self._head = self._original
         self._dispatch()
 
     def _try_again(self) -> None:

@@ -36,6 +36,10 @@ class Explanation:
     """Address of the origin that answers."""
     fallback: str | None
     """Address of the monolith where it may answer if the service fails."""
+    target: str
+    """Path and query as the origin gets them; with `redirect`: nobody does."""
+    redirect: str | None
+    """Where the client is sent instead."""
 
     def document(self) -> dict[str, Any]:
         """As JSON."""
@@ -64,6 +68,8 @@ class Explanation:
             "origin": {"side": self.decision.origin, "url": self.origin},
             "also": self.decision.also,
             "fallback": self.fallback,
+            "target": self.target,
+            "redirect": self.redirect,
         }
 
 
@@ -91,6 +97,11 @@ def explain(config: ProxyConfig, head: bytes, evaluate: Evaluate, *, edge: bool)
     stage = Stage.OFF if evaluation is None else evaluation.stage
     decision = decide(route, access or Access.READ, stage)
     new = route is not None and decision.origin is Side.NEW
+    target = request.path + b"?" + request.query if request.query else request.path
+    redirect = b""
+    if route is not None and new and route.changes is not None:
+        target = route.changes.target(request)
+        redirect = route.changes.location(request)
     return Explanation(
         method=request.method.decode(),
         path=request.path.decode(),
@@ -102,4 +113,6 @@ def explain(config: ProxyConfig, head: bytes, evaluate: Evaluate, *, edge: bool)
         decision=decision,
         origin=config.services[route.service] if route is not None and new else config.monolith,
         fallback=config.monolith if new else None,
+        target=target.decode("latin-1"),
+        redirect=redirect.decode() or None,
     )

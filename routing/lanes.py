@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable
 from math import inf
 
+from routing.changes import Changes
 from routing.config import ProxyConfig
 from routing.context import ContextReader
 from routing.decision import Decision, Evaluation, decide
@@ -18,15 +19,22 @@ from routing.trusted import Trusted
 class Lane:
     """The prepared answer for one route, access and stage."""
 
-    __slots__ = ("_label", "cell", "endpoint", "fallback", "repeat_writes", "stage_line")
+    __slots__ = ("_label", "cell", "changes", "endpoint", "fallback", "repeat_writes", "stage_line")
 
     def __init__(
-        self, decision: Decision, endpoint: Endpoint, fallback: Endpoint | None, cell: Cell
+        self,
+        decision: Decision,
+        endpoint: Endpoint,
+        fallback: Endpoint | None,
+        cell: Cell,
+        changes: Changes | None = None,
     ) -> None:
         self.endpoint = endpoint
         self.fallback = fallback
         """The monolith, when it is not asked in the first place."""
         self.cell = cell
+        self.changes = changes
+        """Of what goes to the service and comes from it."""
         self.repeat_writes = decision.repeat_writes
         if decision.stage is None:
             self.stage_line = b""
@@ -77,6 +85,7 @@ class Routing:
                 services[route.service] if route is not None and new else monolith,
                 monolith if new else None,
                 stats.cell((decision.capability, decision.stage, decision.origin)),
+                route.changes if route is not None and new else None,
             )
 
         self.unrouted = lane(None, Access.READ, Stage.OFF)

@@ -13,17 +13,17 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from routing.changes import Changes, changes_of
 from routing.conditions import Asked, Details, Fork, conflict
 from routing.config import Capability, Condition
 from routing.errors import InvalidConfig
+from routing.paths import normalise
 from routing.stages import Access
 
 _LITERAL = re.compile(r"(?:[A-Za-z0-9\-._~!$&'()+,;=:@]|%[0-9A-Fa-f]{2})*")
 _PARAMETER = re.compile(r"\{[A-Za-z_][A-Za-z0-9_-]*\}")
 _METHOD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 _HEAD_KEYS = (b"HEAD", b"GET", None)
-_UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,6 +40,7 @@ class Route:
     headers: tuple[tuple[str, str | None], ...] = ()
     """Name and value; None: any value."""
     query: tuple[tuple[str, str | None], ...] = ()
+    changes: Changes | None = None
 
     @property
     def conditional(self) -> bool:
@@ -85,6 +86,7 @@ class RouteTable:
                 host=rule.host,
                 headers=_pairs(rule.headers),
                 query=_pairs(rule.query),
+                changes=changes_of(rule, f"{name}: {rule.path}"),
             )
             for name, capability in capabilities.items()
             for rule in capability.routes
@@ -194,26 +196,3 @@ def _find(
             return None
         node = only
     return _pick(node.exact, method, asked)
-
-
-def normalise(path: bytes) -> bytes:
-    """`path` in the form used for matching: escapes of unreserved characters decoded, the others
-    in upper case, dot segments removed (RFC 3986, 6.2.2). What is forwarded stays as it came."""
-    path = _ESCAPE.sub(_unescape, path)
-    if b"/." not in path:
-        return path
-    parts = path.split(b"/")
-    kept: list[bytes] = []
-    for part in parts[1:]:
-        if part == b"..":
-            del kept[-1:]
-        elif part != b".":
-            kept.append(part)
-    if parts[-1] in (b".", b".."):
-        kept.append(b"")
-    return b"/" + b"/".join(kept)
-
-
-def _unescape(match: re.Match[bytes]) -> bytes:
-    code = int(match[1], 16)
-    return bytes((code,)) if code in _UNRESERVED else match[0].upper()

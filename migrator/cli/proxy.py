@@ -195,8 +195,12 @@ def _print(told: Explanation) -> None:
         rows.append(("stage", f"{evaluation.stage}, because {evaluation.reason}"))
     new = decision.origin is Side.NEW
     name = f"service {route.service}" if route is not None and new else "monolith"
-    rows.append(("origin", f"{name}, {told.origin}"))
-    if told.fallback is not None:
+    if told.redirect is not None:
+        rows.append(("redirect", f"to {told.redirect}"))
+    else:
+        rows.append(("origin", f"{name}, {told.origin}"))
+        rows.append(("target", told.target))
+    if told.fallback is not None and told.redirect is None:
         rows.append(("if it fails", f"safe requests go to the monolith, {told.fallback}"))
     table = Table(box=None, pad_edge=False, show_header=False)
     for row in rows:

@@ -4,6 +4,7 @@ Read by the parent from a JSON file, sent to the workers as it is. Pure: reads n
 """
 
 from routing.config.base import address_of
+from routing.config.changes import FieldChanges, Redirect, Rewrite
 from routing.config.context import ContextRules, CookieSource, HeaderSource, Source
 from routing.config.document import ProxyConfig, parse_config
 from routing.config.limits import Limits
@@ -20,6 +21,7 @@ __all__ = [
     "Condition",
     "ContextRules",
     "CookieSource",
+    "FieldChanges",
     "ForwardedStyle",
     "HeaderSource",
     "Limits",
@@ -28,6 +30,8 @@ __all__ = [
     "Network",
     "OriginTls",
     "ProxyConfig",
+    "Redirect",
+    "Rewrite",
     "RouteRule",
     "Source",
     "Timeouts",

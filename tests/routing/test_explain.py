@@ -79,6 +79,24 @@ def test_flag_and_route() -> None:
     assert document["context"]["anonymous"]
 
 
+def test_what_a_route_changes() -> None:
+    routes = [
+        {"path": "/articles/{id}", "service": "articles", "rewrite": {"path": "/v2/{id}"}},
+        {"path": "/old/*", "service": "articles", "redirect": {"location": "https://b.test/*"}},
+    ]
+    config = CONFIG.model_dump() | {"capabilities": {"c": {"flag": "f", "routes": routes}}}
+    changed = ProxyConfig.model_validate(config)
+
+    def told(target: str, stage: Stage) -> tuple[str, str | None]:
+        found = explain(changed, head(f"GET {target} HTTP/1.1"), at(stage), edge=True)
+        return found.target, found.redirect
+
+    assert told("/articles/7?x", Stage.LIVE) == ("/v2/7?x", None)
+    assert told("/articles/7?x", Stage.OFF) == ("/articles/7?x", None)
+    assert told("/old/a?x", Stage.LIVE) == ("/old/a?x", "https://b.test/a?x")
+    assert told("/old/a?x", Stage.OFF) == ("/old/a?x", None)
+
+
 def test_a_service_is_one_nobody() -> None:
     told = explain(CONFIG, head("GET /other HTTP/1.1"), at(Stage.LIVE), edge=False)
     assert told.context == {"kind": "user", "key": "gateway", "anonymous": True}
