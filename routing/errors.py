@@ -1,5 +1,10 @@
 """Errors that routing raises on purpose, named by what the catcher does next."""
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from routing.table import Route
+
 
 class RoutingError(Exception):
     """Root of everything routing raises on purpose. `hint` says what a person can do."""
@@ -11,6 +16,17 @@ class RoutingError(Exception):
 
 class InvalidConfig(RoutingError):
     """The configuration document is wrong; trying again unchanged cannot help."""
+
+
+class RouteConflict(InvalidConfig):
+    """Two routes cannot be in the same table; `first` was there before."""
+
+    def __init__(self, first: "Route", second: "Route") -> None:
+        super().__init__(
+            f"two routes match the same requests: {first} and {second}",
+            hint="remove one of them, or give them different methods, paths, hosts or conditions",
+        )
+        self.first = first
 
 
 class CannotStart(RoutingError):

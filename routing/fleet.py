@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from routing.acceptor import BACKLOG
 from routing.config import Address, ProxyConfig
 from routing.errors import CannotStart
-from routing.listener import BACKLOG
 from routing.stats import merge
 from routing.worker import MAX_LINE
 

@@ -14,9 +14,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from routing.changes import Changes, changes_of
-from routing.conditions import Asked, Details, Fork, conflict
-from routing.config import Capability, Condition
-from routing.errors import InvalidConfig
+from routing.conditions import Asked, Details, Fork
+from routing.config import Capability, Condition, RouteRule
+from routing.errors import InvalidConfig, RouteConflict
 from routing.paths import normalise
 from routing.stages import Access
 
@@ -47,9 +47,13 @@ class Route:
         return bool(self.host is not None or self.headers or self.query)
 
     def __str__(self) -> str:
-        words = [f"{self.capability}:", *(self.methods or ("*",)), self.path]
-        if self.host is not None:
-            words.append(f"host {self.host}")
+        words = [f"{self.capability}:", *(self.methods or ("*",)), self.path, self.conditions]
+        return " ".join(words).rstrip()
+
+    @property
+    def conditions(self) -> str:
+        """What it asks for beside method and path, for people; empty if nothing."""
+        words = [] if self.host is None else [f"host {self.host}"]
         for place, conditions in (("header", self.headers), ("query", self.query)):
             for name, value in conditions:
                 words.append(f"{place} {name}" if value is None else f"{place} {name}={value}")
@@ -75,27 +79,13 @@ class RouteTable:
 
     def __init__(self, capabilities: Mapping[str, Capability]) -> None:
         self._root = _Node()
-        self.routes: tuple[Route, ...] = tuple(
-            Route(
-                capability=name,
-                flag=capability.flag,
-                service=rule.service,
-                path=rule.path,
-                methods=rule.methods,
-                access=Access(rule.access) if rule.access else None,
-                host=rule.host,
-                headers=_pairs(rule.headers),
-                query=_pairs(rule.query),
-                changes=changes_of(rule, f"{name}: {rule.path}"),
-            )
-            for name, capability in capabilities.items()
-            for rule in capability.routes
-        )
-        for route in self.routes:
-            self._add(route)
-        self._conditional = any(route.conditional for route in self.routes)
-        self.wanted = frozenset(name for route in self.routes for name, _ in route.headers)
+        self.routes: list[Route] = []
+        self.wanted: set[str] = set()
         """Names of the fields that `match` has to know of."""
+        self._conditional = False
+        for name, capability in capabilities.items():
+            for rule in capability.routes:
+                self.add(route_of(rule, name, capability.flag))
 
     def match(self, method: bytes, path: bytes, details: Details | None = None) -> Route | None:
         """The most specific route for `path` (no query), None when nothing matches.
@@ -105,7 +95,11 @@ class RouteTable:
         asked = Asked(details) if self._conditional else None
         return _find(self._root, path.split(b"/"), 1, method, asked)
 
-    def _add(self, route: Route) -> None:
+    def add(self, route: Route) -> None:
+        """Raises InvalidConfig; RouteConflict, after which it may be there in part."""
+        self.routes.append(route)
+        self.wanted.update(name for name, _ in route.headers)
+        self._conditional = self._conditional or route.conditional
         node = self._root
         segments = _segments(route)
         for segment in segments[:-1] if segments[-1] == "*" else segments:
@@ -121,13 +115,29 @@ class RouteTable:
             if other is None and not route.conditional:
                 leaf[method] = route
             elif isinstance(other, Route) and not route.conditional:
-                raise conflict(other, route)
+                raise RouteConflict(other, route)
             else:
                 fork = other if isinstance(other, Fork) else Fork()
                 if isinstance(other, Route):
                     fork.add(other)
                 fork.add(route)
                 leaf[method] = fork
+
+
+def route_of(rule: RouteRule, capability: str, flag: str) -> Route:
+    """Raises InvalidConfig for templates that cannot be filled."""
+    return Route(
+        capability=capability,
+        flag=flag,
+        service=rule.service,
+        path=rule.path,
+        methods=rule.methods,
+        access=Access(rule.access) if rule.access else None,
+        host=rule.host,
+        headers=_pairs(rule.headers),
+        query=_pairs(rule.query),
+        changes=changes_of(rule, f"{capability}: {rule.path}"),
+    )
 
 
 def _pairs(conditions: Mapping[str, Condition]) -> tuple[tuple[str, str | None], ...]:

@@ -101,7 +101,7 @@ def check_files(config: ProxyConfig) -> None:
         origin_context(tls, f"origin_tls.{origin}")
 
 
-def check_pair(certificate: str, key: str, place: str) -> tuple[str, ...]:
+def check_pair(certificate: Path, key: Path, place: str) -> tuple[str, ...]:
     """The DNS names of a certificate whose key fits. Raises InvalidConfig naming `place`."""
     where = f"{place}.certificate: {certificate}"
     try:
@@ -139,23 +139,23 @@ def _context(protocol: int, minimum: str) -> ssl.SSLContext:
     return context
 
 
-def _load_pair(context: ssl.SSLContext, certificate: str, key: str, place: str) -> None:
+def _load_pair(context: ssl.SSLContext, certificate: Path, key: Path, place: str) -> None:
     try:
         context.load_cert_chain(certificate, key)
     except OSError as exc:
         raise InvalidConfig(f"{place}.certificate: {certificate}: {_why(exc)}") from None
 
 
-def _read(path: str, where: str) -> bytes:
+def _read(path: Path, where: str) -> bytes:
     try:
-        return Path(path).read_bytes()
+        return path.read_bytes()
     except OSError as exc:
         raise InvalidConfig(f"{where} cannot be read: {_why(exc)}") from None
 
 
-def _check_mode(path: str, where: str) -> None:
+def _check_mode(path: Path, where: str) -> None:
     try:
-        mode = stat.S_IMODE(Path(path).stat().st_mode)
+        mode = stat.S_IMODE(path.stat().st_mode)
     except OSError as exc:
         raise InvalidConfig(f"{where} cannot be read: {_why(exc)}") from None
     if mode & (stat.S_IRWXO | stat.S_IWGRP):
@@ -169,9 +169,9 @@ def _why(exc: OSError) -> str:
     return exc.strerror or type(exc).__name__
 
 
-def _stamps(paths: Iterable[str]) -> list[Stamp]:
+def _stamps(paths: Iterable[Path]) -> list[Stamp]:
     """What changes when a file does; None: it is not there."""
-    return [_stamp(Path(path)) for path in paths]
+    return [_stamp(path) for path in paths]
 
 
 def _stamp(path: Path) -> Stamp:

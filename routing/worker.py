@@ -24,12 +24,12 @@ from ldclient import LDClient
 from ldclient.config import Config
 from ldclient.interfaces import DataSourceState
 
+from routing.acceptor import BACKLOG, listen
 from routing.config import ProxyConfig
 from routing.errors import InvalidConfig
 from routing.evaluator import Evaluator
 from routing.event_sender import EventSender
 from routing.flag_cache import FILE, RememberingStore
-from routing.listener import BACKLOG, listen
 from routing.proxy import Proxy
 
 MAX_LINE: Final = 16 * 1024 * 1024

@@ -22,6 +22,7 @@ from routing.config import ProxyConfig
 from routing.errors import BadMessage, RoutingError
 from routing.explain import Explanation, explain
 from routing.stages import Side
+from routing.table import RouteTable
 
 proxy_app = typer.Typer(help="The flag-aware proxy.", no_args_is_help=True, rich_markup_mode=None)
 ConfigFile = Annotated[
@@ -76,19 +77,21 @@ def routes(config: ConfigFile, as_json: JsonOption = False) -> None:
     """
     loaded = _load(config)
     rows = [
-        {"capability": name, "flag": capability.flag, **route.model_dump(mode="json")}
+        {"capability": name, "flag": capability.flag, **rule.model_dump(mode="json")}
         for name, capability in loaded.capabilities.items()
-        for route in capability.routes
+        for rule in capability.routes
     ]
     if as_json:
         print_json(rows)
         return
     table = Table(box=None, pad_edge=False)
-    for heading in ("methods", "path", "capability", "flag", "service"):
+    for heading in ("methods", "path", "capability", "flag", "service", ""):
         table.add_column(heading, overflow="fold")
-    for row in rows:
-        methods = " ".join(row["methods"] or ("any",))
-        table.add_row(methods, row["path"], row["capability"], row["flag"], row["service"])
+    for route in RouteTable(loaded.capabilities).routes:
+        methods = " ".join(route.methods or ("any",))
+        table.add_row(
+            *(methods, route.path, route.capability, route.flag, route.service, route.conditions)
+        )
     table.add_row("any", "everything else", "", "", f"monolith, {loaded.monolith}")
     console().print(table)
 

@@ -3,7 +3,7 @@
 Read by the parent from a JSON file, sent to the workers as it is. Pure: reads no file.
 """
 
-from routing.config.base import address_of
+from routing.config.base import OriginUrl, address_of
 from routing.config.changes import FieldChanges, Redirect, Rewrite
 from routing.config.context import ContextRules, CookieSource, HeaderSource, Source
 from routing.config.document import ProxyConfig, parse_config
@@ -29,6 +29,7 @@ __all__ = [
     "ListenTls",
     "Network",
     "OriginTls",
+    "OriginUrl",
     "ProxyConfig",
     "Redirect",
     "Rewrite",

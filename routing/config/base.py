@@ -1,6 +1,7 @@
 """What all parts of the configuration are made of."""
 
 import re
+from dataclasses import dataclass
 from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -18,7 +19,18 @@ OriginUrl = Annotated[str, Field(pattern=f"^{ORIGIN.pattern}$")]
 """`http://host[:port]` or `https://host[:port]`."""
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$", max_length=64)]
 FlagKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$", max_length=256)]
-Seconds = Annotated[float, Field(gt=0, le=86_400)]
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """Marks a number as one of this unit. In the proxy's own document it is a bare number; where
+    people write, it stands with its unit."""
+
+    name: str
+
+
+IN_SECONDS: Final = Unit("s")
+Seconds = Annotated[float, Field(gt=0, le=86_400), IN_SECONDS]
 
 
 class Model(BaseModel):

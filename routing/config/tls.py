@@ -1,13 +1,15 @@
-"""TLS towards users and towards origins. Files are named, never contained."""
+"""TLS towards users and towards origins.
 
+Files are in PEM form; the path of one begins in the working directory unless it is absolute.
+"""
+
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from routing.config.base import Model
 
-Path = Annotated[str, Field(min_length=1, max_length=4096)]
-"""Of a PEM file; a relative one begins in the working directory."""
 ServerName = Annotated[
     str,
     Field(

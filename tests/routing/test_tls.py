@@ -23,7 +23,7 @@ from typer.testing import CliRunner
 
 from inline_proxy import InlineProxy, inline_proxy
 from migrator.cli import app
-from routing import listener
+from routing import acceptor
 from routing.config import parse_config
 from routing.errors import InvalidConfig
 from routing.tls import check_files
@@ -208,7 +208,7 @@ def test_renewed_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """New connections see the new certificate, those that are open go on."""
-    monkeypatch.setattr(listener, "LOOK_EVERY", 0.01)
+    monkeypatch.setattr(acceptor, "LOOK_EVERY", 0.01)
     files = pair(tmp_path, "a", "old.test")
     key = Path(files["key"])
     good = key.read_bytes()

@@ -10,9 +10,9 @@ from typing import Any, cast
 from ldclient import Context
 from ldclient.evaluation import EvaluationDetail
 
+from routing.acceptor import listen
 from routing.config import parse_config
 from routing.evaluator import Evaluator
-from routing.listener import listen
 from routing.proxy import Proxy
 from routing.stages import Stage
 

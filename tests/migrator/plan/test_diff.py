@@ -31,7 +31,7 @@ Change1 = tuple[str, str]
             Change(
                 "spec.capabilities.publishing.routes[1]",
                 "removed",
-                {"path": "/articles", "methods": ["POST"], "service": "articles", "access": None},
+                {"path": "/articles", "methods": ["POST"], "service": "articles"},
                 None,
             ),
             id="removed-item",

@@ -76,8 +76,8 @@ def changed(text: str, *changes: Change) -> str:
             id="no-mapping",
         ),
         pytest.param(
-            (MONOLITH, "    url: https://old.example\n"),
-            "6:5: spec.monolith.url: found 'https://old.example', "
+            (MONOLITH, "    url: ftp://old.example\n"),
+            "6:5: spec.monolith.url: found 'ftp://old.example', "
             "expected an origin such as http://10.0.0.5:8000",
             id="origin",
         ),
