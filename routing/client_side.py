@@ -438,7 +438,7 @@ class ClientConnection(BatchedProtocol):
     def _decision_lines(self) -> bytes:
         lines = b""
         if self._minted:
-            lines = set_cookie(self._minted)
+            lines = set_cookie(self._minted, secure=self._scheme == b"https")
         if self._proxy.routing.expose:
             exchange = self._exchange
             lines += self._lane.decision_line(exchange.evaluation, fell_back=exchange.fell_back)

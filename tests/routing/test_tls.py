@@ -130,6 +130,7 @@ def test_the_name_decides_the_certificate(tmp_path: Path, version: ssl.TLSVersio
                 told, names = await asked(proxy.port, name, trusting(version))
                 assert names == {shown}
                 assert b"\r\nX-Forwarded-Proto: https\r\n" in told
+                assert b"; Max-Age=31536000; Secure\r\n" in told
             assert (await asked(proxy.port, None, trusting(version)))[1] == {"first.test"}
             with pytest.raises(ssl.SSLCertVerificationError):
                 await asked(proxy.port, "unknown.test", trusting(version))
