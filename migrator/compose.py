@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from migrator.flagaccess import controller_variables, sdk_variables
-from migrator.plan.model import Capability, Migration, MonolithWorkload, Workload
+from migrator.plan.model import Migration, MonolithWorkload, Workload
+from migrator.plan.proxy import proxy_config
 from migrator.runtimes.local.spec import ProcessSpec
 from migrator.secrets import Secrets
 from migrator.state import Addresses, StateDir
+from routing.config import REVEAL
 
 LOOPBACK: Final = "127.0.0.1"
 FLAGS, WORKLOADS, PROXY, LAST = range(4)
@@ -141,7 +143,15 @@ def compose(
     return Composition(
         specs=tuple(specs),
         addresses=addresses,
-        routes=_routes(plan, ports, addresses),
+        routes=proxy_config(
+            plan,
+            edge=ports["proxy"],
+            gateway=ports["gateway"],
+            gateway_host=LOOPBACK,
+            monolith=addresses.monolith,
+            services=addresses.services,
+            folder=folder.resolve(),
+        ).model_dump(mode="json", context=REVEAL),
         credentials=_credentials(plan, secrets) if embedded else None,
     )
 
@@ -154,7 +164,7 @@ def substitute(text: str, references: Mapping[str, str]) -> str:
 def _addresses(plan: Migration, ports: Mapping[str, int]) -> Addresses:
     spec = plan.spec
     return Addresses(
-        proxy=_origin(spec.proxy.host, ports["proxy"]),
+        proxy=_origin(spec.proxy.host, ports["proxy"], "https" if spec.proxy.tls else "http"),
         gateway=_origin(LOOPBACK, ports["gateway"]),
         proxy_admin=_origin(LOOPBACK, ports["proxy-admin"]),
         flags=_origin(spec.flags.host, ports["flag server"])
@@ -168,10 +178,12 @@ def _addresses(plan: Migration, ports: Mapping[str, int]) -> Addresses:
     )
 
 
-def _origin(host: str, port: int) -> str:
+def _origin(host: str, port: int, scheme: str = "http") -> str:
     """Where to reach what listens on `host`: a wildcard is reached on loopback."""
     reachable = {"0.0.0.0": LOOPBACK, "::": "::1"}.get(host, host)  # noqa: S104 - not bound here
-    return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
+    return (
+        f"{scheme}://[{reachable}]:{port}" if ":" in reachable else f"{scheme}://{reachable}:{port}"
+    )
 
 
 def _credentials(plan: Migration, secrets: Secrets) -> dict[str, Any]:
@@ -184,22 +196,3 @@ def _credentials(plan: Migration, secrets: Secrets) -> dict[str, Any]:
         "session_secret": secrets.session_secret,
         "tokens": secrets.flags_tokens,
     }
-
-
-def _routes(plan: Migration, ports: Mapping[str, int], addresses: Addresses) -> dict[str, Any]:
-    spec = plan.spec
-    return {
-        "migration": plan.metadata.name,
-        "listen": {"host": spec.proxy.host, "port": ports["proxy"]},
-        "gateway": {"host": LOOPBACK, "port": ports["gateway"]},
-        "workers": spec.proxy.workers,
-        "context": spec.context.model_dump(mode="json"),
-        "monolith": addresses.monolith,
-        "services": addresses.services,
-        "capabilities": {name: _capability(name, c) for name, c in spec.capabilities.items()},
-        "expose_decision": spec.proxy.expose_decision,
-    }
-
-
-def _capability(name: str, capability: Capability) -> dict[str, Any]:
-    return {"flag": name, "routes": [route.model_dump(mode="json") for route in capability.routes]}

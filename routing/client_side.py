@@ -13,8 +13,10 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from routing.baggage import unpack
+from routing.changes import Changes
 from routing.chunked import ChunkedBody
 from routing.context import set_cookie
+from routing.decision import Evaluation
 from routing.errors import BadMessage
 from routing.exchange import MAX_PENDING, Exchange
 from routing.message import (
@@ -41,7 +43,8 @@ _VIA = b"Via: 1.1 migrator\r\n"
 
 
 class ClientConnection(BatchedProtocol):
-    """`edge`: a connection of the edge listener, otherwise of the gateway."""
+    """`edge`: a connection of the edge listener, otherwise of the gateway. `source`: the address
+    that the PROXY protocol gave instead of the peer's."""
 
     __slots__ = (
         "_adorned",
@@ -62,7 +65,10 @@ class ClientConnection(BatchedProtocol):
         "_mode",
         "_peer",
         "_proxy",
+        "_scheme",
+        "_trusted",
         "_upstream_eof",
+        "client_address",
         "deadline",
         "end",
         "request_complete",
@@ -72,14 +78,18 @@ class ClientConnection(BatchedProtocol):
 
     _head: RequestHead
 
-    def __init__(self, proxy: "Proxy", *, edge: bool) -> None:
+    def __init__(self, proxy: "Proxy", *, edge: bool, source: bytes | None = None) -> None:
         super().__init__(proxy.outbox)
         self._proxy = proxy
         self._edge = edge
         self._exchange = Exchange(self, proxy.loop)
         self._mode = _IDLE
         self._buffer = b""
-        self._peer = b""
+        self._peer = source or b""
+        self._scheme = b"http"
+        self._trusted = False
+        self.client_address = b""
+        """Of the user, as far as trusted peers vouch for it; at the gateway, of the service."""
         self._host = b"\r"
         self._forwarded = b""
         self._lane = proxy.routing.unrouted
@@ -104,10 +114,16 @@ class ClientConnection(BatchedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         peer = transport.get_extra_info("peername")
-        self._peer = peer[0].encode() if peer else b"unknown"
+        if not self._peer:
+            self._peer = peer[0].encode() if peer else b"unknown"
+        self.client_address = self._peer
+        if transport.get_extra_info("ssl_object") is not None:
+            self._scheme = b"https"
         self._proxy.clients.add(self)
-        most = self._proxy.routing.limits.connections_per_client
-        if most and self._edge and peer:
+        routing = self._proxy.routing
+        self._trusted = not self._edge or routing.trusted.includes(self._peer)
+        most = routing.limits.connections_per_client
+        if most and peer and not self._trusted:
             self._count(most)
 
     def data_received(self, data: bytes) -> None:
@@ -129,8 +145,9 @@ class ClientConnection(BatchedProtocol):
         self._at_end = True
         if self._mode == _TUNNEL:
             self._exchange.send_eof()
-            return not self._upstream_eof
-        return self._mode == _BUSY and self.request_complete
+            return self._transport.can_write_eof() and not self._upstream_eof
+        # Without TLS a client that has said all may still listen.
+        return self._mode == _BUSY and self.request_complete and self._transport.can_write_eof()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._mode = _CLOSED
@@ -244,8 +261,10 @@ class ClientConnection(BatchedProtocol):
         propagator = proxy.propagator
         preparation = routing.contexts.preparation
         if self._edge:
+            if self._trusted:
+                self.client_address = routing.trusted.client(head.fields, self._peer)
             if preparation is not None:
-                preparation.at_edge(head.fields, head.query, self._peer)
+                preparation.at_edge(head.fields, head.query, self.client_address)
             identity, self._minted = routing.contexts.at_edge(head.fields)
             known = evaluator.known(identity, routing.contexts.build)
             told = propagator.overridden(head, known) if propagator.overrides else None
@@ -282,7 +301,7 @@ class ClientConnection(BatchedProtocol):
         self._closes = not head.keep_alive
         expose = routing.expose
         self._exposed = expose is not None and expose.to(
-            self._peer, overridden=told is not None and not told.carried
+            self.client_address, overridden=told is not None and not told.carried
         )
         self._adorned = self._exposed or bool(self._minted) or not head.minor
         self.wants_payload = head.minor == 0
@@ -296,17 +315,23 @@ class ClientConnection(BatchedProtocol):
                 b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n" if head.websocket else b"\r\n",
             )
         )
+        watch = proxy.watch
+        watch.left -= 1
+        if watch.left < 0:
+            self._exchange.record = watch.begin(
+                head, lane, evaluation, known.context, self.client_address, edge=self._edge
+            )
+        if lane.changes is not None and lane.changes.redirects:
+            self._redirect(lane.changes, evaluation, data)
+            return
         copy = None
         if lane.also is not None and not head.websocket:
             copy = lane.also.copy(head, known.header, out)
             if copy is not None:
                 out = copy.head
-        watch = proxy.watch
-        watch.left -= 1
-        if watch.left < 0:
-            self._exchange.record = watch.begin(
-                head, lane, evaluation, known.context, self._peer, edge=self._edge
-            )
+        if lane.changes is not None:
+            self._exchange.keep(out)
+            out = lane.changes.request(out, head)
         self._exchange.begin(
             lane,
             evaluation,
@@ -326,6 +351,21 @@ class ClientConnection(BatchedProtocol):
         self._chunks = ChunkedBody(routing.max_body) if head.body == CHUNKED else None
         if rest:
             self._read_body(rest)
+
+    def _redirect(self, changes: Changes, evaluation: Evaluation | None, data: bytes) -> None:
+        """Answer by a redirect. A body is not waited for: the connection closes."""
+        head = self._head
+        if self._exchange.record is not None:
+            self._exchange.record.status = changes.status
+        self._exchange.redirected(self._lane, evaluation)
+        self._closes = self._closes or self._proxy.draining or not self.request_complete
+        line = changes.redirect(head, formatdate(usegmt=True))
+        self.write(b"".join((line, self._extra_lines(), b"\r\n")))
+        if self.request_complete:
+            self._hold(data[head.end :])
+        # Not at once: pipelined requests would nest without a limit.
+        self.deadline = self.end = _NEVER
+        self._proxy.loop.call_soon(self._finish)
 
     def _read_body(self, data: bytes) -> None:
         if self._chunks is None:
@@ -355,29 +395,13 @@ class ClientConnection(BatchedProtocol):
             self._transport.pause_reading()
 
     def _forwarded_lines(self, head: RequestHead) -> bytes:
-        fields = head.fields
-        before = fields.get(b"x-forwarded-for")
-        if self._edge and before is None:
-            if head.host != self._host:
-                self._host = head.host
-                self._forwarded = self._forwarded_block(self._peer, b"http", head.host)
-            return self._forwarded
-        # What other proxies on the way said is kept at the gateway, where only services call.
-        scheme, host = b"http", head.host
-        if not self._edge:
-            scheme = fields.get(b"x-forwarded-proto", scheme)
-            host = fields.get(b"x-forwarded-host", host)
-        chain = self._peer if before is None else before + b", " + self._peer
-        return self._forwarded_block(chain, scheme, host)
-
-    @staticmethod
-    def _forwarded_block(chain: bytes, scheme: bytes, host: bytes) -> bytes:
-        return b"X-Forwarded-For: %b\r\nX-Forwarded-Proto: %b\r\nX-Forwarded-Host: %b\r\n%b" % (
-            chain,
-            scheme,
-            host,
-            _VIA,
-        )
+        trusted = self._proxy.routing.trusted
+        if self._trusted:
+            return trusted.continued(head.fields, self._peer, self._scheme, head.host) + _VIA
+        if head.host != self._host:
+            self._host = head.host
+            self._forwarded = trusted.begun(self._peer, self._scheme, head.host) + _VIA
+        return self._forwarded
 
     # Called by the exchange.
 
@@ -387,6 +411,8 @@ class ClientConnection(BatchedProtocol):
 
     def answer(self, head: ResponseHead, body: bytes, *, complete: bool) -> None:
         forward = head.forward
+        if self._lane.changes is not None and not self._exchange.fell_back:
+            forward = self._lane.changes.response(forward)
         if head.body == UNTIL_CLOSE or self._proxy.draining or not self.request_complete:
             self._closes = True
         if self.wants_payload and head.body == CHUNKED:
@@ -458,7 +484,7 @@ class ClientConnection(BatchedProtocol):
     def _decision_lines(self) -> bytes:
         lines = b""
         if self._minted:
-            lines = set_cookie(self._minted)
+            lines = set_cookie(self._minted, secure=self._scheme == b"https")
         if self._exposed:
             exchange = self._exchange
             lines += self._lane.decision_line(exchange.evaluation, fell_back=exchange.fell_back)
@@ -496,7 +522,7 @@ class ClientConnection(BatchedProtocol):
             self._exchange.record.status = status
             self._end_record(complete=True)
         elif self._mode != _BUSY:
-            self._proxy.watch.refuse(self._peer, status, edge=self._edge)
+            self._proxy.watch.refuse(self.client_address, status, edge=self._edge)
         close = b"Connection: close\r\n"
         self.write(problem(status, detail, formatdate(usegmt=True), close, body=True))
         self._linger()

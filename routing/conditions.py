@@ -14,7 +14,7 @@ import re
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote_to_bytes
 
-from routing.errors import InvalidConfig
+from routing.errors import InvalidConfig, RouteConflict
 
 if TYPE_CHECKING:
     from routing.table import Route
@@ -141,13 +141,13 @@ class _Group:
         names, values = _conditions(route)
         same = self._shapes.get(names, {}).get(values)
         if same is not None:
-            raise conflict(same, route)
+            raise RouteConflict(same, route)
         for shape, routes in self._shapes.items():
             if shape != names and _rank(shape) == _rank(names):
                 mine = _at(names, values, shape)
                 for other, found in routes.items():
                     if _at(shape, other, names) == mine:
-                        raise conflict(found, route)
+                        raise RouteConflict(found, route)
         if names not in self._shapes:
             self._shapes[names] = {}
             self._shapes = dict(sorted(self._shapes.items(), key=lambda item: _rank(item[0])))
@@ -210,11 +210,3 @@ def _host(route: "Route") -> str | None:
             hint="name a host without port, such as example.org, or *. and a domain",
         )
     return host
-
-
-def conflict(one: "Route", other: "Route") -> InvalidConfig:
-    """Why the two cannot be in the same table."""
-    return InvalidConfig(
-        f"two routes match the same requests: {one} and {other}",
-        hint="remove one of them, or give them different methods, paths, hosts or conditions",
-    )

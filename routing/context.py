@@ -117,11 +117,12 @@ class ContextReader:
         return mark + b"\x00".join((key, *(read(fields) or b"" for read in self._attributes)))
 
 
-def set_cookie(minted: bytes) -> bytes:
-    """The response line that keeps a minted id for a year."""
-    return b"Set-Cookie: %b=%b; Path=/; HttpOnly; SameSite=Lax; Max-Age=31536000\r\n" % (
+def set_cookie(minted: bytes, *, secure: bool = False) -> bytes:
+    """The response line that keeps a minted id for a year; `secure`: for requests by TLS only."""
+    return b"Set-Cookie: %b=%b; Path=/; HttpOnly; SameSite=Lax; Max-Age=31536000%b\r\n" % (
         COOKIE.encode(),
         minted,
+        b"; Secure" if secure else b"",
     )
 
 

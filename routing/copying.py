@@ -72,13 +72,24 @@ class Copying:
         self, route: Route, access: Access, decision: Decision, other: Group
     ) -> Copier | None:
         """What copies the requests of a lane; `other` does not answer there."""
+        changes = route.changes
         if decision.also is None or decision.stage is None:
+            return None
+        if changes is not None and changes.redirects:
+            # The service never sees these requests.
             return None
         cell = self.stats.cell(route.capability, access)
         if access is Access.READ:
             if not self._mirror.rules.enabled:
                 return None
-            return ReadCopier(self._mirror, route.capability, decision.origin, other, cell)
+            return ReadCopier(
+                self._mirror,
+                route.capability,
+                decision.origin,
+                other,
+                cell,
+                changes if decision.also is Side.NEW else None,
+            )
         if not self._second.rules.enabled:
             return None
         return WriteCopier(self._second, route, decision.stage, decision.also, cell)

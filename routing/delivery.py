@@ -103,6 +103,9 @@ class Hearing:
     def on_tunnel_eof(self) -> bool:
         return False
 
+    def on_tunnel_end(self) -> None:
+        pass
+
     def pause_request(self) -> None:
         pass
 

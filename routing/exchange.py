@@ -51,6 +51,8 @@ class Client(Protocol):
 
     def tunnel_eof(self) -> bool: ...
 
+    def close(self) -> None: ...
+
     def fail(self, status: int) -> None: ...
 
     def abort(self) -> None: ...
@@ -79,6 +81,7 @@ class Exchange:
         "_lane",
         "_loop",
         "_method",
+        "_original",
         "_pending",
         "_pending_size",
         "_repeatable",
@@ -104,6 +107,7 @@ class Exchange:
         self._copy: Copy | None = None
         self._held: tuple[ResponseHead, bytes, bool] | None = None
         self._head = b""
+        self._original = b""
         self._method = b""
         self._pending: list[bytes] = []
         self._pending_size = 0
@@ -150,6 +154,18 @@ class Exchange:
         self._dispatch()
         if copy is not None:
             copy.dispatched()
+
+    def keep(self, original: bytes) -> None:
+        """Before `begin`, for a lane with changes: the head as the monolith gets it."""
+        self._original = original
+
+    def redirected(self, lane: Lane, evaluation: Evaluation | None) -> None:
+        """Count a request that is answered by a redirect instead of an origin."""
+        self.evaluation = evaluation
+        self.fell_back = False
+        lane.cell.requests += 1
+        lane.cell.last_decided_at = time()
+        lane.cell.record(0.0)
 
     def send(self, data: bytes) -> None:
         """More of the request's body, or of a tunnel."""
@@ -322,6 +338,11 @@ class Exchange:
     def on_tunnel_eof(self) -> bool:
         return self._client.tunnel_eof()
 
+    def on_tunnel_end(self) -> None:
+        """The origin closed both directions at once, as TLS does."""
+        self._connection = None
+        self._client.close()
+
     def on_broken(self) -> None:
         """The answer broke off after its head had reached the client."""
         self._connection = None
@@ -451,6 +472,8 @@ class Exchange:
             self.record.fell_back = True
         if self._lane.fallback is not None:
             self._endpoint = self._lane.fallback.only or self._lane.fallback.choose()
+        if self._lane.changes is not None:
+            self._head = self._original
         self._dispatch()
 
     def _try_again(self) -> None:

@@ -41,6 +41,10 @@ class Explanation:
     """The origin that answers."""
     fallback: Upstream | None
     """The monolith where it may answer if the service fails."""
+    target: str
+    """Path and query as the origin gets them; with `redirect`: nobody does."""
+    redirect: str | None
+    """Where the client is sent instead."""
 
     def document(self) -> dict[str, Any]:
         """As JSON."""
@@ -69,6 +73,8 @@ class Explanation:
             "origin": {"side": self.decision.origin, "endpoints": self.origin.endpoints},
             "also": self.decision.also,
             "fallback": None if self.fallback is None else self.fallback.endpoints,
+            "target": self.target,
+            "redirect": self.redirect,
         }
 
 
@@ -115,6 +121,11 @@ def explain(
     stage = Stage.OFF if evaluation is None else evaluation.stage
     decision = decide(route, access or Access.READ, stage)
     new = route is not None and decision.origin is Side.NEW
+    target = request.path + b"?" + request.query if request.query else request.path
+    redirect = b""
+    if route is not None and new and route.changes is not None:
+        target = route.changes.target(request)
+        redirect = route.changes.location(request)
     return Explanation(
         method=request.method.decode(),
         path=request.path.decode(),
@@ -126,6 +137,8 @@ def explain(
         decision=decision,
         origin=config.services[route.service] if route is not None and new else config.monolith,
         fallback=config.monolith if new else None,
+        target=target.decode("latin-1"),
+        redirect=redirect.decode() or None,
     )
 
 

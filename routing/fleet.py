@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from routing import endpoint_stats
+from routing.acceptor import BACKLOG
 from routing.config import REVEAL, Address, ProxyConfig
 from routing.copy_stats import merge_copies
 from routing.errors import CannotStart
 from routing.outcomes import merge_outcomes
 from routing.stats import merge
-from routing.worker import BACKLOG, MAX_LINE
+from routing.worker import MAX_LINE
 
 SOON: Final = 0.05
 LATEST: Final = 5.0

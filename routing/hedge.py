@@ -147,6 +147,9 @@ class Hedge:
     def on_tunnel_eof(self) -> bool:
         raise NotImplementedError("a hedge has no tunnel")
 
+    def on_tunnel_end(self) -> None:
+        raise NotImplementedError("a hedge has no tunnel")
+
     def pause_request(self) -> None:
         """The request is one piece."""
 

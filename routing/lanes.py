@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from math import inf
 from typing import TYPE_CHECKING
 
+from routing.changes import Changes
 from routing.config import ProxyConfig
 from routing.context import ContextReader
 from routing.copies import IDEMPOTENCY_KEY, Copier
@@ -15,6 +16,7 @@ from routing.message import RequestReader
 from routing.stages import Access, Side, Stage, access_of
 from routing.stats import Cell, Stats
 from routing.table import Route, RouteTable
+from routing.trusted import Trusted
 
 if TYPE_CHECKING:
     from routing.tokens import TokenVerifier
@@ -28,6 +30,7 @@ class Lane:
         "access",
         "also",
         "cell",
+        "changes",
         "decision",
         "endpoint",
         "fallback",
@@ -45,6 +48,7 @@ class Lane:
         group: Group,
         fallback: Group | None,
         cell: Cell,
+        changes: Changes | None = None,
     ) -> None:
         self.route = route
         self.access = access
@@ -57,6 +61,8 @@ class Lane:
         self.also: Copier | None = None
         """Copies requests for the side that does not answer."""
         self.cell = cell
+        self.changes = changes
+        """Of what goes to the service and comes from it."""
         self.repeat_writes = decision.repeat_writes
         if decision.stage is None:
             self.stage_line = b""
@@ -103,6 +109,7 @@ class Routing:
         }
         self.reader = RequestReader(wanted, config.limits)
         self.limits = config.limits
+        self.trusted = Trusted(config.trusted, config.forwarded)
         self.max_body = sys.maxsize if config.limits.body is None else config.limits.body
         self.expose = Exposure(config.expose_decision) if config.expose_decision else None
         self.timeouts = config.timeouts
@@ -121,6 +128,7 @@ class Routing:
                 groups[route.service] if route is not None and new else monolith,
                 monolith if new else None,
                 stats.cell((decision.capability, decision.stage, decision.origin)),
+                route.changes if route is not None and new else None,
             )
             if route is not None:
                 prepared.also = copier(

@@ -44,11 +44,14 @@ _HOST = re.compile(
 _ABSOLUTE = re.compile(rb"(?i:https?)://([^/?@]+)([/?].*)?").fullmatch
 
 _HOP_BY_HOP = (b"connection", b"keep-alive", b"proxy-connection", b"te", b"upgrade")
-_REPLACED = tuple(
-    b"x%bforwarded%b%b" % (first, second, name)
-    for name in (b"for", b"proto", b"host")
-    for first in (b"-", b"_")
-    for second in (b"-", b"_")
+_REPLACED = (
+    b"forwarded",
+    *(
+        b"x%bforwarded%b%b" % (first, second, name)
+        for name in (b"for", b"proto", b"host")
+        for first in (b"-", b"_")
+        for second in (b"-", b"_")
+    ),
 )
 """With the underscores that CGI and WSGI servers take for hyphens, so that nothing is forged."""
 _OURS = rb"x[-_]migrator[-_]"

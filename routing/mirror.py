@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Protocol
 
+from routing.changes import Changes
 from routing.chunked import ChunkedBody
 from routing.config import Mirroring
 from routing.copies import Copy, Room, copied_head
@@ -70,7 +71,7 @@ class Mirror:
 class ReadCopier:
     """Mirrors the reads of one lane to `group`."""
 
-    __slots__ = ("authoritative", "capability", "cell", "group", "mirror")
+    __slots__ = ("authoritative", "capability", "cell", "changes", "group", "mirror")
 
     def __init__(
         self,
@@ -79,12 +80,15 @@ class ReadCopier:
         authoritative: Side,
         group: Group,
         cell: CopyCell,
+        changes: Changes | None = None,
     ) -> None:
+        """`changes`: of what that side gets."""
         self.mirror = mirror
         self.capability = capability
         self.authoritative = authoritative
         self.group = group
         self.cell = cell
+        self.changes = changes
 
     def copy(self, request: RequestHead, context: bytes, out: bytes) -> "ReadCopy | None":
         mirror = self.mirror
@@ -193,11 +197,13 @@ class ReadCopy:
         copier = self._copier
         mirror = copier.mirror
         copier.cell.requests += 1
-        method = self._request.method
+        method, head = self._request.method, self.head
+        if copier.changes is not None:
+            head = copier.changes.request(head, self._request)
         delivery = Delivery(
             copier.group.only or copier.group.choose_again(),
             method,
-            b"".join((copied_head(self.head, b"read"), *self._body)),
+            b"".join((copied_head(head, b"read"), *self._body)),
             self._done,
             repeatable=method in SAFE_METHODS and not self._body,
             keep=0 if mirror.observer is None else mirror.observer.keep,

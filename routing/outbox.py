@@ -68,10 +68,13 @@ class BatchedProtocol(asyncio.Protocol):
             self._transport.write(data)
 
     def write_eof(self) -> None:
-        """Close the sending side after what has been written."""
+        """Close the sending side after what has been written; with TLS both sides."""
         self.flush()
         if not self._transport.is_closing():
-            self._transport.write_eof()
+            if self._transport.can_write_eof():
+                self._transport.write_eof()
+            else:
+                self._transport.close()
 
     def close(self) -> None:
         """Close after what has been written."""

@@ -7,10 +7,11 @@ request is not sent into a closed connection when that could be known.
 import asyncio
 from collections.abc import Callable
 from math import inf
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 from routing.breaker import Breaker
-from routing.config import CircuitBreaker, Timeouts, address_of
+from routing.config import CircuitBreaker, OriginTls, Timeouts
+from routing.dial import Dialler
 from routing.health import Health
 from routing.outbox import Outbox
 from routing.outlier import Ejection
@@ -43,9 +44,6 @@ class Asker(Protocol):
         ...
 
 
-P = TypeVar("P", bound=asyncio.BaseProtocol)
-
-
 class Waiter:
     """A request in the queue for a connection."""
 
@@ -67,9 +65,11 @@ class Endpoint:
         timeouts: Timeouts,
         loop: asyncio.AbstractEventLoop,
         outbox: Outbox,
+        tls: OriginTls | None = None,
     ) -> None:
         self.address = url
-        self._host, self._port = address_of(url)
+        self.tls = tls
+        self.dial = Dialler(url, tls, loop)
         self._clock = clock
         self._timeouts = timeouts
         self._loop = loop
@@ -171,13 +171,6 @@ class Endpoint:
         self._breaker.queue[waiter] = self._clock.now + self._timeouts.connect
         self._admit()
         return lambda: self._call_off(waiter)
-
-    async def dial(self, protocol: Callable[[], P]) -> tuple[asyncio.Transport, P]:
-        """A new connection for `protocol`, not counted. Raises OSError."""
-        try:
-            return await self._loop.create_connection(protocol, self._host, self._port)
-        except UnicodeError as error:
-            raise OSError(f"{self._host!r} is no host name") from error
 
     def tick(self) -> None:
         """Close what has been idle for too long, and send away who has waited for too long."""

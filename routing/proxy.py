@@ -62,9 +62,9 @@ class Proxy:
         self.watch.apply(config)
         self.evaluator.clear()
 
-    def edge(self) -> ClientConnection:
-        """A connection of users."""
-        return ClientConnection(self, edge=True)
+    def edge(self, source: bytes | None = None) -> ClientConnection:
+        """A connection of users; `source`: of whom, if not of the peer itself."""
+        return ClientConnection(self, edge=True, source=source)
 
     def gateway(self) -> ClientConnection:
         """A connection of services."""

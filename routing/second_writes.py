@@ -22,8 +22,9 @@ from routing.journal import Journal, State, Write
 from routing.journal_order import succeeded
 from routing.journal_writer import JournalWriter
 from routing.message import RequestHead, ResponseHead
+from routing.paths import normalise
 from routing.stages import Side, Stage
-from routing.table import Route, normalise
+from routing.table import Route
 from routing.upstream_side import UpstreamConnection
 
 IN_MEMORY: Final = 64 * 1024
@@ -216,6 +217,9 @@ class WriteCopy:
             )
         body = self._body
         at = time()
+        head = self.head
+        if side is Side.NEW and copier.route.changes is not None:
+            head = copier.route.changes.request(head, request)
 
         def append(journal: Journal) -> None:
             content = b""
@@ -235,7 +239,7 @@ class WriteCopy:
                     path=normalise(request.path).decode(),
                     idempotency_key=self._key.decode("latin-1"),
                     context=self._context,
-                    head=copied_head(self.head, b"write"),
+                    head=copied_head(head, b"write"),
                     body=content,
                 )
             )

@@ -140,6 +140,10 @@ def load_config(path: Path) -> ProxyConfig:
     RouteTable(config.capabilities)
     if config.access_log is not None:
         check_writable(config.access_log.path, f"{path}: access_log.path")
+    if config.listen.tls is not None or config.origin_tls:
+        from routing.tls import check_files
+
+        check_files(config)
     return config
 
 

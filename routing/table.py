@@ -13,17 +13,17 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from routing.conditions import Asked, Details, Fork, conflict
-from routing.config import Capability, Condition
-from routing.errors import InvalidConfig
+from routing.changes import Changes, changes_of
+from routing.conditions import Asked, Details, Fork
+from routing.config import Capability, Condition, RouteRule
+from routing.errors import InvalidConfig, RouteConflict
+from routing.paths import normalise
 from routing.stages import Access
 
 _LITERAL = re.compile(r"(?:[A-Za-z0-9\-._~!$&'()+,;=:@]|%[0-9A-Fa-f]{2})*")
 _PARAMETER = re.compile(r"\{[A-Za-z_][A-Za-z0-9_-]*\}")
 _METHOD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 _HEAD_KEYS = (b"HEAD", b"GET", None)
-_UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,15 +42,20 @@ class Route:
     query: tuple[tuple[str, str | None], ...] = ()
     mirror_reads: bool = True
     second_writes: bool = True
+    changes: Changes | None = None
 
     @property
     def conditional(self) -> bool:
         return bool(self.host is not None or self.headers or self.query)
 
     def __str__(self) -> str:
-        words = [f"{self.capability}:", *(self.methods or ("*",)), self.path]
-        if self.host is not None:
-            words.append(f"host {self.host}")
+        words = [f"{self.capability}:", *(self.methods or ("*",)), self.path, self.conditions]
+        return " ".join(words).rstrip()
+
+    @property
+    def conditions(self) -> str:
+        """What it asks for beside method and path, for people; empty if nothing."""
+        words = [] if self.host is None else [f"host {self.host}"]
         for place, conditions in (("header", self.headers), ("query", self.query)):
             for name, value in conditions:
                 words.append(f"{place} {name}" if value is None else f"{place} {name}={value}")
@@ -76,28 +81,13 @@ class RouteTable:
 
     def __init__(self, capabilities: Mapping[str, Capability]) -> None:
         self._root = _Node()
-        self.routes: tuple[Route, ...] = tuple(
-            Route(
-                capability=name,
-                flag=capability.flag,
-                service=rule.service,
-                path=rule.path,
-                methods=rule.methods,
-                access=Access(rule.access) if rule.access else None,
-                host=rule.host,
-                headers=_pairs(rule.headers),
-                query=_pairs(rule.query),
-                mirror_reads=rule.mirror_reads,
-                second_writes=rule.second_writes,
-            )
-            for name, capability in capabilities.items()
-            for rule in capability.routes
-        )
-        for route in self.routes:
-            self._add(route)
-        self._conditional = any(route.conditional for route in self.routes)
-        self.wanted = frozenset(name for route in self.routes for name, _ in route.headers)
+        self.routes: list[Route] = []
+        self.wanted: set[str] = set()
         """Names of the fields that `match` has to know of."""
+        self._conditional = False
+        for name, capability in capabilities.items():
+            for rule in capability.routes:
+                self.add(route_of(rule, name, capability.flag))
 
     def match(self, method: bytes, path: bytes, details: Details | None = None) -> Route | None:
         """The most specific route for `path` (no query), None when nothing matches.
@@ -107,7 +97,11 @@ class RouteTable:
         asked = Asked(details) if self._conditional else None
         return _find(self._root, path.split(b"/"), 1, method, asked)
 
-    def _add(self, route: Route) -> None:
+    def add(self, route: Route) -> None:
+        """Raises InvalidConfig; RouteConflict, after which it may be there in part."""
+        self.routes.append(route)
+        self.wanted.update(name for name, _ in route.headers)
+        self._conditional = self._conditional or route.conditional
         node = self._root
         segments = _segments(route)
         for segment in segments[:-1] if segments[-1] == "*" else segments:
@@ -123,13 +117,31 @@ class RouteTable:
             if other is None and not route.conditional:
                 leaf[method] = route
             elif isinstance(other, Route) and not route.conditional:
-                raise conflict(other, route)
+                raise RouteConflict(other, route)
             else:
                 fork = other if isinstance(other, Fork) else Fork()
                 if isinstance(other, Route):
                     fork.add(other)
                 fork.add(route)
                 leaf[method] = fork
+
+
+def route_of(rule: RouteRule, capability: str, flag: str) -> Route:
+    """Raises InvalidConfig for templates that cannot be filled."""
+    return Route(
+        capability=capability,
+        flag=flag,
+        service=rule.service,
+        path=rule.path,
+        methods=rule.methods,
+        access=Access(rule.access) if rule.access else None,
+        host=rule.host,
+        headers=_pairs(rule.headers),
+        query=_pairs(rule.query),
+        mirror_reads=rule.mirror_reads,
+        second_writes=rule.second_writes,
+        changes=changes_of(rule, f"{capability}: {rule.path}"),
+    )
 
 
 def _pairs(conditions: Mapping[str, Condition]) -> tuple[tuple[str, str | None], ...]:
@@ -198,26 +210,3 @@ def _find(
             return None
         node = only
     return _pick(node.exact, method, asked)
-
-
-def normalise(path: bytes) -> bytes:
-    """`path` in the form used for matching: escapes of unreserved characters decoded, the others
-    in upper case, dot segments removed (RFC 3986, 6.2.2). What is forwarded stays as it came."""
-    path = _ESCAPE.sub(_unescape, path)
-    if b"/." not in path:
-        return path
-    parts = path.split(b"/")
-    kept: list[bytes] = []
-    for part in parts[1:]:
-        if part == b"..":
-            del kept[-1:]
-        elif part != b".":
-            kept.append(part)
-    if parts[-1] in (b".", b".."):
-        kept.append(b"")
-    return b"/" + b"/".join(kept)
-
-
-def _unescape(match: re.Match[bytes]) -> bytes:
-    code = int(match[1], 16)
-    return bytes((code,)) if code in _UNRESERVED else match[0].upper()

@@ -31,6 +31,8 @@ class Listener(Protocol):
 
     def on_tunnel_eof(self) -> bool: ...
 
+    def on_tunnel_end(self) -> None: ...
+
     def on_failure(self, failure: Failure) -> None: ...
 
     def on_broken(self) -> None: ...
@@ -161,7 +163,7 @@ class UpstreamConnection(BatchedProtocol):
     def eof_received(self) -> bool:
         if self._mode == _TUNNEL and self._listener is not None:
             if self._listener.on_tunnel_eof():
-                return True
+                return self._transport.can_write_eof()
             self._listener = None
         return False
 
@@ -175,6 +177,8 @@ class UpstreamConnection(BatchedProtocol):
             listener.on_failure(Failure.STALE if stale else Failure.RESET)
         elif self._mode == _UNTIL_CLOSE and exc is None:
             listener.on_body(b"", complete=True)
+        elif self._mode == _TUNNEL and exc is None:
+            listener.on_tunnel_end()
         else:
             listener.on_broken()
 

@@ -89,8 +89,11 @@ class Upstreams:
         endpoints = []
         for address in upstream.endpoints:
             endpoint = have.get(address)
-            if endpoint is None:
-                endpoint = Endpoint(address, self._clock, config.timeouts, self._loop, self._outbox)
+            tls = config.origin_tls.get(address)
+            if endpoint is None or endpoint.tls != tls:
+                endpoint = Endpoint(
+                    address, self._clock, config.timeouts, self._loop, self._outbox, tls
+                )
                 if before is not None:
                     endpoint.usable_since = self._clock.now
             endpoints.append(endpoint)

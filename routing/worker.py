@@ -24,6 +24,7 @@ from ldclient import LDClient
 from ldclient.config import Config
 from ldclient.interfaces import DataSourceState
 
+from routing.acceptor import BACKLOG, listen
 from routing.config import ProxyConfig
 from routing.errors import InvalidConfig
 from routing.evaluator import Evaluator
@@ -48,7 +49,6 @@ LAST_EVENTS: Final = 0.5
 """Seconds that the last one may take: nobody waits for figures at a stop."""
 ORPHAN: Final = 10.0
 """Seconds a worker without a parent serves on."""
-BACKLOG: Final = 2048
 
 logger = logging.getLogger("routing.worker")
 
@@ -119,7 +119,7 @@ class Worker:
         await self._key_sets.first()
         edge, gateway = self._listeners
         servers = [
-            await self._loop.create_server(self._proxy.edge, sock=edge, backlog=BACKLOG),
+            await listen(self._proxy, edge, self._config.listen),
             await self._loop.create_server(self._proxy.gateway, sock=gateway, backlog=BACKLOG),
         ]
         self._accepting = True

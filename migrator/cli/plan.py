@@ -19,6 +19,7 @@ from migrator.plan.model import Capability, Migration, Step
 from migrator.plan.schedule import steps
 from migrator.plan.schema import schema
 from migrator.plan.units import format_duration, format_share
+from routing.table import route_of
 
 plan_app = typer.Typer(
     help="Check, show and compare plans.", no_args_is_help=True, rich_markup_mode=None
@@ -115,9 +116,10 @@ def show_schema() -> None:
 
 def _tree(plan: Migration, name: str, capability: Capability) -> Tree:
     tree = Tree(Text(name, style="bold"))
-    routes = Table("methods", "path", "service", box=None, pad_edge=False)
-    for route in capability.routes:
-        routes.add_row(" ".join(route.methods or ("any",)), route.path, route.service)
+    routes = Table("methods", "path", "service", "", box=None, pad_edge=False)
+    for rule in capability.routes:
+        conditions = route_of(rule, name, name).conditions
+        routes.add_row(" ".join(rule.methods or ("any",)), rule.path, rule.service, conditions)
     tree.add(routes)
     schedule = Table("stage", "share", "hold", "least requests", "", box=None, pad_edge=False)
     for step in steps(capability):

@@ -25,6 +25,7 @@ from routing.errors import BadMessage, RoutingError
 from routing.explain import Explanation, explain
 from routing.overrides import COOKIE, Override, write_override
 from routing.stages import Access, Side, Stage
+from routing.table import RouteTable
 
 proxy_app = typer.Typer(help="The flag-aware proxy.", no_args_is_help=True, rich_markup_mode=None)
 ConfigFile = Annotated[
@@ -79,19 +80,21 @@ def routes(config: ConfigFile, as_json: JsonOption = False) -> None:
     """
     loaded = _load(config)
     rows = [
-        {"capability": name, "flag": capability.flag, **route.model_dump(mode="json")}
+        {"capability": name, "flag": capability.flag, **rule.model_dump(mode="json")}
         for name, capability in loaded.capabilities.items()
-        for route in capability.routes
+        for rule in capability.routes
     ]
     if as_json:
         print_json(rows)
         return
     table = Table(box=None, pad_edge=False)
-    for heading in ("methods", "path", "capability", "flag", "service"):
+    for heading in ("methods", "path", "capability", "flag", "service", ""):
         table.add_column(heading, overflow="fold")
-    for row in rows:
-        methods = " ".join(row["methods"] or ("any",))
-        table.add_row(methods, row["path"], row["capability"], row["flag"], row["service"])
+    for route in RouteTable(loaded.capabilities).routes:
+        methods = " ".join(route.methods or ("any",))
+        table.add_row(
+            *(methods, route.path, route.capability, route.flag, route.service, route.conditions)
+        )
     table.add_row("any", "everything else", "", "", f"monolith, {loaded.monolith}")
     console().print(table)
 
@@ -266,8 +269,12 @@ def _print(told: Explanation) -> None:
         rows.append(("stage", f"{evaluation.stage}, because {evaluation.reason}"))
     new = decision.origin is Side.NEW
     name = f"service {route.service}" if route is not None and new else "monolith"
-    rows.append(("origin", f"{name}, {told.origin}"))
-    if told.fallback is not None:
+    if told.redirect is not None:
+        rows.append(("redirect", f"to {told.redirect}"))
+    else:
+        rows.append(("origin", f"{name}, {told.origin}"))
+        rows.append(("target", told.target))
+    if told.fallback is not None and told.redirect is None:
         rows.append(("if it fails", f"safe requests go to the monolith, {told.fallback}"))
     if decision.also is not None and route is not None:
         other = f"service {route.service}" if decision.also is Side.NEW else "monolith"

@@ -5,13 +5,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from pydantic import ValidationError
+
 from migrator.plan.document import Path, show_path
 from migrator.plan.errors import nearest
 from migrator.plan.model import Capability, Migration, MonolithWorkload, Route, Stage, Step
+from migrator.plan.proxy import proxy_config
 from migrator.plan.units import FULL_SHARE, format_share
+from routing.errors import InvalidConfig, RouteConflict
+from routing.table import Route as TableRoute
+from routing.table import RouteTable, route_of
 
-RESERVED_KINDS: Final = frozenset({"kind", "multi"})
-RESERVED_ATTRIBUTES: Final = frozenset({"kind", "key", "anonymous", "_meta"})
 STANDARD_ENV: Final = ("PORT", "DATA_DIR", "GATEWAY_URL", "PATH")
 _OTHER: Final = {"embedded": "launchdarkly", "launchdarkly": "embedded"}
 _ONLY: Final = {"embedded": ("host", "port"), "launchdarkly": ("api", "base", "stream", "events")}
@@ -35,16 +39,15 @@ def service_flag(service: str) -> str:
 def check(plan: Migration, line: Callable[[Path], int]) -> Iterator[Finding]:
     """Everything that contradicts itself; `line` gives the line of a path, for messages."""
     yield from _flags(plan)
-    yield from _context(plan)
+    yield from _secrets(plan)
     yield from _references(plan)
     yield from _ports(plan, line)
-    yield from _conflicts(plan, line)
+    yield from _routes(plan, line)
+    yield from _proxy(plan)
     for name, capability in plan.spec.capabilities.items():
         path: Path = ("spec", "capabilities", name)
         yield from _services(plan, capability, path)
         yield from _flag_key(plan, name, path)
-        for index, route in enumerate(capability.routes):
-            yield from _template(route, (*path, "routes", index, "path"))
         if not isinstance(capability.schedule, str):
             yield from _schedule(capability.schedule, (*path, "schedule"))
 
@@ -61,24 +64,36 @@ def _flags(plan: Migration) -> Iterator[Finding]:
             )
 
 
-def _context(plan: Migration) -> Iterator[Finding]:
-    rules = plan.spec.context
-    if rules.kind in RESERVED_KINDS:
-        yield Finding(
-            ("spec", "context", "kind"),
-            f"found {rules.kind!r}, which LaunchDarkly reserves; expected another context kind",
-        )
-    for name in rules.attributes:
-        if name in RESERVED_ATTRIBUTES:
-            yield Finding(
-                ("spec", "context", "attributes", name),
-                f"LaunchDarkly reserves the attribute {name!r}; expected another name",
-            )
+def _secrets(plan: Migration) -> Iterator[Finding]:
     for index, name in enumerate(plan.spec.secrets):
         if name in STANDARD_ENV or name.startswith("LAUNCHDARKLY_"):
             yield Finding(
                 ("spec", "secrets", index), f"{name!r} is set by the runtime; expected another name"
             )
+
+
+def _proxy(plan: Migration) -> Iterator[Finding]:
+    """What contradicts itself in the proxy's document; addresses do not matter for that."""
+    somewhere = "http://127.0.0.1"
+    try:
+        proxy_config(
+            plan,
+            edge=0,
+            gateway=0,
+            gateway_host="127.0.0.1",
+            monolith=somewhere,
+            services=dict.fromkeys(_named_services(plan), somewhere),
+        )
+    except ValidationError as error:
+        for each in error.errors(include_url=False):
+            yield Finding(("spec", "proxy"), each["msg"].removeprefix("Value error, "))
+
+
+def _named_services(plan: Migration) -> Iterator[str]:
+    """Also those that are not there, which `_services` reports."""
+    yield from plan.spec.services
+    for capability in plan.spec.capabilities.values():
+        yield from (route.service for route in capability.routes)
 
 
 def _references(plan: Migration) -> Iterator[Finding]:
@@ -162,27 +177,30 @@ def _template(route: Route, path: Path) -> Iterator[Finding]:
         yield Finding(path, f"the parameter {{{name}}} is there twice")
 
 
-def _conflicts(plan: Migration, line: Callable[[Path], int]) -> Iterator[Finding]:
-    """Two routes that match exactly the same paths and share a method."""
-    alike: dict[str, list[tuple[Route, Path]]] = {}
+def _routes(plan: Migration, line: Callable[[Path], int]) -> Iterator[Finding]:
+    """What the proxy's own table refuses, and what is surely a slip."""
+    table = RouteTable({})
+    places: dict[TableRoute, Path] = {}
     for name, capability in plan.spec.capabilities.items():
-        for index, route in enumerate(capability.routes):
-            path: Path = ("spec", "capabilities", name, "routes", index)
-            earlier = alike.setdefault(_PARAMETER.sub("{}", route.path), [])
-            for other, first in earlier:
-                if (
-                    route.methods is None
-                    or other.methods is None
-                    or set(route.methods) & set(other.methods)
-                ):
-                    yield Finding(
-                        path,
-                        f"{route.path} takes the same requests as {show_path(first)}, "
-                        f"line {line(first)}",
-                    )
-                    break
-            else:
-                earlier.append((route, path))
+        for index, rule in enumerate(capability.routes):
+            place: Path = ("spec", "capabilities", name, "routes", index)
+            slips = list(_template(rule, (*place, "path")))
+            yield from slips
+            if slips:
+                continue
+            try:
+                route = route_of(rule, name, name)
+                places[route] = place
+                table.add(route)
+            except RouteConflict as conflict:
+                first = places[conflict.first]
+                yield Finding(
+                    place,
+                    f"{rule.path} takes the same requests as {show_path(first)}, "
+                    f"line {line(first)}",
+                )
+            except InvalidConfig as error:
+                yield Finding(place, str(error))
 
 
 def _schedule(schedule: tuple[Step, ...], path: Path) -> Iterator[Finding]:

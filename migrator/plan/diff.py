@@ -25,19 +25,26 @@ def _walk(path: Path, old: Any, new: Any) -> Iterator[Change]:
     if isinstance(old, dict) and isinstance(new, dict):
         for key in [*old, *(k for k in new if k not in old)]:
             if key not in new:
-                yield Change(show_path((*path, key)), "removed", old[key], None)
+                yield Change(show_path((*path, key)), "removed", _said(old[key]), None)
             elif key not in old:
-                yield Change(show_path((*path, key)), "added", None, new[key])
+                yield Change(show_path((*path, key)), "added", None, _said(new[key]))
             else:
                 yield from _walk((*path, key), old[key], new[key])
     elif isinstance(old, list) and isinstance(new, list):
         for index in range(max(len(old), len(new))):
             where = (*path, index)
             if index >= len(new):
-                yield Change(show_path(where), "removed", old[index], None)
+                yield Change(show_path(where), "removed", _said(old[index]), None)
             elif index >= len(old):
-                yield Change(show_path(where), "added", None, new[index])
+                yield Change(show_path(where), "added", None, _said(new[index]))
             else:
                 yield from _walk(where, old[index], new[index])
     elif old != new:
         yield Change(show_path(path), "changed", old, new)
+
+
+def _said(value: Any) -> Any:
+    """`value` without the keys that say nothing."""
+    if not isinstance(value, dict):
+        return value
+    return {key: each for key, each in value.items() if each is not None and each != {}}

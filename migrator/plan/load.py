@@ -15,6 +15,7 @@ from migrator.plan.check import check
 from migrator.plan.document import MAX_SIZE, Document, Path, read, show_path
 from migrator.plan.errors import PlanErrors, Problem, nearest
 from migrator.plan.model import Migration
+from routing.config.base import ORIGIN
 
 _PATTERNS: Final = {
     r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$": "expected lower-case letters, digits and single hyphens",
@@ -22,7 +23,8 @@ _PATTERNS: Final = {
     r"^https?://[^\s/?#@]+(/[^\s?#@]*)?$": (
         "expected an address such as https://app.launchdarkly.com"
     ),
-    r"^http://[^/\s?#@]+$": "expected an origin such as http://10.0.0.5:8000",
+    r"^https?://[^/\s?#@]+$": "expected an origin such as http://10.0.0.5:8000",
+    f"^{ORIGIN.pattern}$": "expected an origin such as https://10.0.0.5:8443",
     r"^[A-Za-z_][A-Za-z0-9_]*$": "expected letters, digits and underscores, no digit first",
     r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$": "expected a name of HTTP (RFC 9110 token)",
     r"^[A-Za-z0-9._-]+$": "expected letters, digits, dots, hyphens and underscores",

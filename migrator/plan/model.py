@@ -1,19 +1,40 @@
 """The migration plan: one document that says what moves, how, and when to stop.
 
-Pure data. `migrator.plan.load` reads it from YAML with precise errors.
+Pure data. `migrator.plan.load` reads it from YAML with precise errors. What the proxy's own
+document can say is taken from `routing.config`; see `migrator.plan.borrowed`.
 """
 
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from migrator.plan.borrowed import Borrowed, in_plan
 from migrator.plan.units import FULL_SHARE, Duration, Share
+from routing.config import (
+    AccessLog,
+    ContextRules,
+    Decisions,
+    Events,
+    Exposed,
+    ForwardedStyle,
+    Limits,
+    ListenTls,
+    Mirroring,
+    Network,
+    OriginTls,
+    OriginUrl,
+    Overrides,
+    Redaction,
+    RouteRule,
+    SecondWrites,
+    Timeouts,
+    Tracing,
+)
 from routing.stages import Stage as Stage
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=40)]
 """A DNS label (RFC 1123), so that it can name a flag, a process and a Kubernetes object."""
 EnvName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=128)]
-HeaderName = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", max_length=64)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 """A TCP port; 0 lets the runtime choose a free one."""
 Method = Literal["GET", "HEAD", "OPTIONS", "TRACE", "POST", "PUT", "PATCH", "DELETE"]
@@ -65,32 +86,28 @@ class Proxy(Model):
     gateway_port: Port = 0
     """Where services call one another; the context header is trusted here and nowhere else."""
     workers: Annotated[int, Field(ge=1, le=64)] = 2
-    expose_decision: bool = False
-    """Add an `X-Migrator-Decision` header to responses; for tests and demonstrations."""
-
-
-class CookieSource(Model):
-    cookie: HeaderName
-
-
-class HeaderSource(Model):
-    header: HeaderName
-
-
-Source = CookieSource | HeaderSource
-
-
-class ContextRules(Model):
-    """How a request's LaunchDarkly evaluation context is built.
-
-    The first source in `key` that is present names the user; without one the proxy mints an
-    anonymous id and keeps it in a cookie.
-    """
-
-    kind: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$", max_length=64)] = "user"
-    """LaunchDarkly's context kind; `kind` and `multi` are reserved."""
-    key: tuple[Source, ...] = ()
-    attributes: dict[str, Source] = {}
+    expose_decision: bool | Exposed = False
+    """Add an `X-Migrator-Decision` header to responses: to nobody's, to everybody's, or to some."""
+    tls: ListenTls | None = None
+    """Towards users; paths are relative to the plan file."""
+    proxy_protocol: bool = False
+    """Connections begin with a header of the PROXY protocol and come from trusted peers."""
+    trusted: tuple[Network, ...] = ()
+    """Peers whose forwarding fields are believed, such as a load balancer in front."""
+    forwarded: ForwardedStyle = "x-forwarded"
+    """Fields that tell origins about the client."""
+    origin_tls: dict[OriginUrl, OriginTls] = {}
+    """By origin, for `https` ones that need more than the defaults."""
+    limits: Borrowed[Limits] = in_plan(Limits)()
+    timeouts: Borrowed[Timeouts] = in_plan(Timeouts)()
+    mirroring: Borrowed[Mirroring] = in_plan(Mirroring)()
+    second_writes: Borrowed[SecondWrites] = in_plan(SecondWrites)()
+    decisions: Borrowed[Decisions] = in_plan(Decisions)()
+    overrides: Borrowed[Overrides] | None = None
+    events: Borrowed[Events] = in_plan(Events)()
+    access_log: Borrowed[AccessLog] | None = None
+    tracing: Borrowed[Tracing] | None = None
+    redact: Redaction = Redaction()
 
 
 class Workload(Model):
@@ -114,24 +131,17 @@ class MonolithWorkload(Model):
 
 
 class MonolithUrl(Model):
-    url: Annotated[str, Field(pattern=r"^http://[^/\s?#@]+$")]
+    url: Annotated[str, Field(pattern=r"^https?://[^/\s?#@]+$")]
     """Origin of a monolith that runs elsewhere, such as `http://10.0.0.5:8000`."""
 
 
-class Route(Model):
+class Route(RouteRule):
     """Requests of one path template (OpenAPI syntax, trailing `*`) and the service for them."""
 
     path: Annotated[str, Field(pattern=r"^/")]
     methods: Annotated[tuple[Method, ...], Field(min_length=1)] | None = None
     """None: every method."""
     service: Name
-    access: Literal["read", "write"] | None = None
-    """None: safe methods (RFC 9110, 9.2.1) are reads, all others writes."""
-    mirror_reads: bool = True
-    """Whether the side that does not answer sees reads at `shadow` and `live`."""
-    second_writes: bool = True
-    """Whether it gets writes, from `dualwrite` to `rampdown`. False where the stores of monolith
-    and service are kept in step otherwise."""
 
 
 class Step(Model):
@@ -181,7 +191,7 @@ class Capability(Model):
 class Spec(Model):
     flags: Flags = Flags()
     proxy: Proxy = Proxy()
-    context: ContextRules = ContextRules()
+    context: Borrowed[ContextRules] = in_plan(ContextRules)()
     secrets: tuple[EnvName, ...] = ()
     """Variables that every workload gets with one random value, made at the first start."""
     monolith: MonolithWorkload | MonolithUrl

@@ -4,15 +4,18 @@ Read by the parent from a JSON file, sent to the workers as it is. Pure: reads n
 """
 
 from routing.config.access_log import AccessLog
-from routing.config.base import address_of
+from routing.config.base import OriginUrl, address_of
+from routing.config.changes import FieldChanges, Redirect, Rewrite
 from routing.config.context import ContextRules
 from routing.config.copies import Mirroring, SecondWrites
 from routing.config.decisions import Decisions
-from routing.config.document import Address, ProxyConfig, parse_config
+from routing.config.document import ProxyConfig, parse_config
 from routing.config.events import Events
 from routing.config.exposure import Exposed
 from routing.config.limits import Limits
+from routing.config.listen import Address, Listen
 from routing.config.overrides import Overrides
+from routing.config.peers import ForwardedStyle, Network
 from routing.config.redaction import Redaction
 from routing.config.routes import Capability, Condition, RouteRule
 from routing.config.secret import REVEAL
@@ -25,6 +28,7 @@ from routing.config.sources import (
     Source,
 )
 from routing.config.timeouts import Timeouts
+from routing.config.tls import Certificate, ListenTls, OriginTls
 from routing.config.tokens import JwtRules
 from routing.config.tracing import Tracing
 from routing.config.upstreams import (
@@ -41,6 +45,7 @@ __all__ = [
     "AccessLog",
     "Address",
     "Capability",
+    "Certificate",
     "CircuitBreaker",
     "ClaimSource",
     "ClientSource",
@@ -50,18 +55,27 @@ __all__ = [
     "Decisions",
     "Events",
     "Exposed",
+    "FieldChanges",
+    "ForwardedStyle",
     "HeaderSource",
     "HealthCheck",
     "Hedge",
     "JwtRules",
     "Limits",
+    "Listen",
+    "ListenTls",
     "Mirroring",
+    "Network",
+    "OriginTls",
+    "OriginUrl",
     "OutlierDetection",
     "Overrides",
     "ProxyConfig",
     "QuerySource",
     "Redaction",
+    "Redirect",
     "RetryBudget",
+    "Rewrite",
     "RouteRule",
     "SecondWrites",
     "Source",

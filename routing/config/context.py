@@ -13,7 +13,7 @@ from routing.config.tokens import JwtRules
 def _not_reserved(*names: str) -> Callable[[str], str]:
     def check(value: str) -> str:
         if value in names:
-            raise ValueError(f"{value!r} is reserved by LaunchDarkly")
+            raise ValueError("expected a name that LaunchDarkly does not reserve")
         return value
 
     return check

@@ -5,34 +5,30 @@ from typing import Annotated
 from pydantic import Field, ValidationError, model_validator
 
 from routing.config.access_log import AccessLog
-from routing.config.base import Model
+from routing.config.base import Model, OriginUrl
 from routing.config.context import ContextRules
 from routing.config.copies import Mirroring, SecondWrites
 from routing.config.decisions import Decisions
 from routing.config.events import Events
 from routing.config.exposure import Exposed
 from routing.config.limits import Limits
+from routing.config.listen import Address, Listen
 from routing.config.overrides import Overrides
+from routing.config.peers import ForwardedStyle, Network
 from routing.config.redaction import Redaction
 from routing.config.routes import Capability
 from routing.config.timeouts import Timeouts
+from routing.config.tls import OriginTls
 from routing.config.tracing import TRACED_FIELDS, Tracing
 from routing.config.upstreams import Upstream
 from routing.errors import InvalidConfig
-
-
-class Address(Model):
-    """Where to listen. Port 0 takes a free one."""
-
-    host: str = "127.0.0.1"
-    port: Annotated[int, Field(ge=0, le=65_535)]
 
 
 class ProxyConfig(Model):
     """The whole document."""
 
     migration: str
-    listen: Address
+    listen: Listen
     gateway: Address
     workers: Annotated[int, Field(ge=1, le=64)] = 2
     context: ContextRules = ContextRules()
@@ -60,6 +56,11 @@ class ProxyConfig(Model):
 
     mirroring: Mirroring = Mirroring()
     second_writes: SecondWrites = SecondWrites()
+    trusted: tuple[Network, ...] = ()
+    """Peers at the edge whose forwarding fields are believed. None by default."""
+    forwarded: ForwardedStyle = "x-forwarded"
+    origin_tls: dict[OriginUrl, OriginTls] = {}
+    """By origin, for `https` ones that need more than the defaults."""
 
     @model_validator(mode="after")
     def _services_exist(self) -> "ProxyConfig":
@@ -71,6 +72,15 @@ class ProxyConfig(Model):
                         f"capabilities.{name}: route {route.path} names the service "
                         f"{route.service!r}, expected one of: {known}"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _somebody_speaks_the_proxy_protocol(self) -> "ProxyConfig":
+        if self.listen.proxy_protocol and not self.trusted:
+            raise ValueError(
+                "listen.proxy_protocol believes trusted peers alone, expected their networks in "
+                "trusted"
+            )
         return self
 
 

@@ -2,9 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, StrictBool
+from pydantic import AfterValidator, StrictBool, model_validator
 
 from routing.config.base import FlagKey, Model, Token
+from routing.config.changes import FieldChanges, Redirect, Rewrite
 
 
 def _only_true(value: bool) -> bool:
@@ -36,6 +37,27 @@ class RouteRule(Model):
     """Fields the request must have. Repeated ones are joined with ", " (RFC 9110, 5.3)."""
     query: dict[str, Condition] = {}
     """Query parameters the request must have; of repeated ones the first counts."""
+    rewrite: Rewrite | None = None
+    request_headers: FieldChanges | None = None
+    """Of requests to the service; the monolith's stay as they are."""
+    response_headers: FieldChanges | None = None
+    """Of the service's answers."""
+    redirect: Redirect | None = None
+    """Instead of asking the service."""
+
+    @property
+    def changes_something(self) -> bool:
+        return (self.rewrite, self.request_headers, self.response_headers, self.redirect) != (
+            (None,) * 4
+        )
+
+    @model_validator(mode="after")
+    def _nobody_is_asked(self) -> "RouteRule":
+        if self.redirect is not None and (self.rewrite or self.request_headers):
+            raise ValueError(
+                "rewrite and request_headers have no effect where redirect is, expected one of them"
+            )
+        return self
 
 
 class Capability(Model):

@@ -1,10 +1,10 @@
-"""How long the proxy waits for what."""
+"""How long the proxy waits for what, in seconds."""
 
 from routing.config.base import Model, Seconds
 
 
 class Timeouts(Model):
-    """All in seconds."""
+    """How long the proxy waits for what."""
 
     header: Seconds = 15.0
     """From the first byte of a request head to its end; then 408."""

@@ -1,5 +1,6 @@
 """The plan becomes programs with their environments."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from migrator.errors import InvalidInput
 from migrator.plan.load import parse
 from migrator.secrets import Secrets
 from migrator.state import StateDir
+from routing.config import parse_config
 
 PLAN = """
 apiVersion: migrator.dev/v1alpha1
@@ -105,6 +107,16 @@ def test_the_proxys_document(composition: Composition) -> None:
     assert buying["flag"] == "buying"
     assert buying["routes"][0]["second_writes"] is False
     assert composition.routes["services"] == {"cart": composition.addresses.services["cart"]}
+    read = parse_config(json.dumps(composition.routes), "routes.json")
+    assert read.model_dump(mode="json") == composition.routes
+
+
+def test_tls_shows_in_the_address(tmp_path: Path) -> None:
+    tls = "proxy: {tls: {certificates: [{certificate: a.pem, key: a-key.pem}]}}"
+    composition = composed(tmp_path, PLAN.replace("spec:\n", f"spec:\n  {tls}\n"))
+    assert composition.addresses.proxy.startswith("https://127.0.0.1:")
+    (files,) = composition.routes["listen"]["tls"]["certificates"]
+    assert files["key"] == str((tmp_path / "a-key.pem").resolve())
 
 
 @pytest.mark.parametrize(

@@ -264,6 +264,7 @@ async def the_answer_waits_for_the_journal(play: Play) -> None:
     the write is sent all the same."""
     await play.stage("dualwrite")
     for patient in (True, False):
+        await play.drained()
         play.clear()
         with (play.world.folder / "second-writes.db-turns").open() as turns:
             fcntl.flock(turns, fcntl.LOCK_EX)

@@ -98,6 +98,25 @@ def test_several_endpoints() -> None:
     assert str(told.origin) == "http://127.0.0.1:2, http://127.0.0.1:3"
 
 
+def test_what_a_route_changes() -> None:
+    routes = [
+        {"path": "/articles/{id}", "service": "articles", "rewrite": {"path": "/v2/{id}"}},
+        {"path": "/old/*", "service": "articles", "redirect": {"location": "https://b.test/*"}},
+    ]
+    config = CONFIG.model_dump() | {"capabilities": {"c": {"flag": "f", "routes": routes}}}
+    changed = ProxyConfig.model_validate(config)
+
+    def told(target: str, stage: Stage) -> tuple[str, str | None]:
+        request = head(f"GET {target} HTTP/1.1")
+        found = explain(changed, request, at(stage), NONE, 0.0, client="", edge=True)
+        return found.target, found.redirect
+
+    assert told("/articles/7?x", Stage.LIVE) == ("/v2/7?x", None)
+    assert told("/articles/7?x", Stage.OFF) == ("/articles/7?x", None)
+    assert told("/old/a?x", Stage.LIVE) == ("/old/a?x", "https://b.test/a?x")
+    assert told("/old/a?x", Stage.OFF) == ("/old/a?x", None)
+
+
 def test_a_service_is_one_nobody() -> None:
     explanation = told(head("GET /other HTTP/1.1"), at(Stage.LIVE), edge=False)
     assert explanation.context == {"kind": "user", "key": "gateway", "anonymous": True}

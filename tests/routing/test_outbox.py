@@ -28,6 +28,9 @@ class Transport(asyncio.Transport):
     def write_eof(self) -> None:
         self.done.append("eof")
 
+    def can_write_eof(self) -> bool:
+        return True
+
     def close(self) -> None:
         self.done.append("close")
 

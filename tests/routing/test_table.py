@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from routing.config import Capability, RouteRule
 from routing.errors import InvalidConfig
-from routing.table import Route, RouteTable, normalise
+from routing.paths import normalise
+from routing.table import Route, RouteTable
 
 
 def table(*paths: str, methods: tuple[str, ...] | None = None) -> RouteTable:

@@ -34,6 +34,7 @@ words = st.text(
     st.characters(codec="utf-8", exclude_characters="$"), max_size=12
 ) | st.sampled_from(["", "off", "tRuE", "NULL", "null", "1e5", "0x1F", "07", "1_0", "~", "<<", "="])
 durations = st.integers(0, 10**12).map(lambda micro: format_duration(micro / 1_000_000))
+seconds = st.integers(1, 86_400).map(format_duration)
 shares = st.integers(0, FULL_SHARE).map(format_share)
 sources = st.from_regex(r"[A-Za-z-]{1,8}", fullmatch=True).flatmap(
     lambda name: st.sampled_from([{"cookie": name}, {"header": name}])
@@ -75,6 +76,35 @@ workloads = st.fixed_dictionaries(
 )
 
 
+proxies = st.fixed_dictionaries(
+    {},
+    optional={
+        "workers": st.integers(1, 64),
+        "trusted": st.lists(st.sampled_from(["10.0.0.0/8", "2001:db8::/32"]), max_size=2),
+        "forwarded": st.sampled_from(["x-forwarded", "rfc7239", "both"]),
+        "limits": st.fixed_dictionaries({"body": st.none() | st.integers(0, 10**9)}),
+        "timeouts": st.fixed_dictionaries(
+            {}, optional={"idle": seconds, "total": st.none() | seconds}
+        ),
+        "tls": st.fixed_dictionaries(
+            {
+                "certificates": st.just([{"certificate": "a.pem", "key": "a-key.pem"}]),
+                "minimum": st.sampled_from(["1.2", "1.3"]),
+            }
+        ),
+    },
+)
+changes = st.fixed_dictionaries(
+    {},
+    optional={
+        "host": st.just("*.example.org"),
+        "headers": st.just({"x-plan": "gold", "x-beta": True}),
+        "rewrite": st.just({"path": "/v2/{id}"}),
+        "response_headers": st.just({"remove": ["x-powered-by"]}),
+    },
+)
+
+
 @st.composite
 def documents(draw: st.DrawFn) -> dict[str, Any]:
     """Plans as plain data, valid ones only."""
@@ -83,7 +113,7 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
     capabilities: dict[str, Any] = {}
     for name in draw(st.sets(names.map("c-".__add__), min_size=1, max_size=3)):
         routes = [
-            {"path": f"/{name}/{{id}}", "service": draw(service)},
+            {"path": f"/{name}/{{id}}", "service": draw(service), **draw(changes)},
             {
                 "path": f"/{name}/*",
                 "service": draw(service),
@@ -126,9 +156,9 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
             optional={
                 "context": st.fixed_dictionaries(
                     {"kind": st.just("account"), "key": st.lists(sources, max_size=3)},
-                    optional={"attributes": st.dictionaries(words.map("a".__add__), sources)},
+                    optional={"attributes": st.dictionaries(names.map("a".__add__), sources)},
                 ),
-                "proxy": st.fixed_dictionaries({"workers": st.integers(1, 64)}),
+                "proxy": proxies,
                 "secrets": st.lists(st.just("SESSION_KEY"), max_size=1),
             },
         )

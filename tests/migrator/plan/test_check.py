@@ -24,14 +24,14 @@ def problems(text: str) -> list[str]:
     [
         pytest.param(
             "context: {kind: multi}",
-            "5:13: spec.context.kind: found 'multi', which LaunchDarkly reserves; "
-            "expected another context kind",
+            "5:13: spec.context.kind: found 'multi', "
+            "expected a name that LaunchDarkly does not reserve",
             id="reserved-kind",
         ),
         pytest.param(
             "context: {attributes: {key: {cookie: a}}}",
-            "5:26: spec.context.attributes.key: LaunchDarkly reserves the attribute 'key'; "
-            "expected another name",
+            "5:26: spec.context.attributes.key: found 'key', "
+            "expected a name that LaunchDarkly does not reserve",
             id="reserved-attribute",
         ),
         pytest.param(
@@ -199,9 +199,8 @@ def test_what_is_no_address_of_launchdarkly(small: str, address: str) -> None:
         ),
         pytest.param(
             ('"/articles", methods: [POST]', '"/articles/{name}"'),
-            f"17:11: {PUB}.routes[1]: /articles/{{name}} takes the same requests as "
-            f"{PUB}.routes[0], line 16",
-            id="same-path-every-method",
+            None,
+            id="a-named-method-wins-over-every-method",
         ),
     ],
 )

@@ -35,7 +35,6 @@ Change1 = tuple[str, str]
                     "path": "/articles",
                     "methods": ["POST"],
                     "service": "articles",
-                    "access": None,
                     "mirror_reads": True,
                     "second_writes": True,
                 },

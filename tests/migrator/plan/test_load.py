@@ -76,8 +76,8 @@ def changed(text: str, *changes: Change) -> str:
             id="no-mapping",
         ),
         pytest.param(
-            (MONOLITH, "    url: https://old.example\n"),
-            "6:5: spec.monolith.url: found 'https://old.example', "
+            (MONOLITH, "    url: ftp://old.example\n"),
+            "6:5: spec.monolith.url: found 'ftp://old.example', "
             "expected an origin such as http://10.0.0.5:8000",
             id="origin",
         ),
@@ -249,10 +249,11 @@ def test_problems_of_a_capability(small: str, rest: str, found: list[str]) -> No
             "{key: [{cookie: a, header: b}, {}, uid, {coookie: a}, {cookie: 'a b'}]}",
             [
                 "5:19: spec.context.key[0]: found cookie and header, expected one of them",
-                "5:43: spec.context.key[1]: found nothing, expected cookie or header",
+                "5:43: spec.context.key[1]: found nothing, "
+                "expected cookie or header or query or claim or client",
                 "5:47: spec.context.key[2]: found 'uid', expected a mapping",
                 "5:53: spec.context.key[3].coookie: unknown key 'coookie', "
-                "expected one of cookie, header. Did you mean 'cookie'?",
+                "expected one of cookie, header, query, claim, client. Did you mean 'cookie'?",
                 "5:67: spec.context.key[4].cookie: found 'a b', "
                 "expected a name of HTTP (RFC 9110 token)",
             ],
@@ -264,7 +265,7 @@ def test_problems_of_a_capability(small: str, rest: str, found: list[str]) -> No
                 "5:13: spec.context.kind: found 'a b', "
                 "expected letters, digits, dots, hyphens and underscores",
                 "5:44: spec.context.attributes.plan.heder: unknown key 'heder', "
-                "expected one of cookie, header. Did you mean 'header'?",
+                "expected one of cookie, header, query, claim, client. Did you mean 'header'?",
             ],
             id="kind-and-attribute",
         ),

@@ -17,7 +17,7 @@ TYPES: dict[str, type | tuple[type, ...]] = {
     "object": dict, "array": list, "string": str, "boolean": bool, "integer": int,
     "number": (int, float), "null": type(None),
 }  # fmt: skip
-ANNOTATIONS = {"title", "description", "default", "$defs", "$schema"}
+ANNOTATIONS = {"title", "description", "default", "format", "$defs", "$schema"}
 
 
 def valid(value: Any, rule: dict[str, Any]) -> bool:
