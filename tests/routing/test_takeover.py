@@ -56,6 +56,11 @@ class Running:
                 start_new_session=True,
             )
 
+    async def change(self, **changes: object) -> None:
+        """Let the running process read another configuration."""
+        self.config.write_text(json.dumps({**self._settings, **changes}))
+        self.world.process.send_signal(signal.SIGHUP)
+
     def log(self) -> str:
         text: str = (self.world.folder / "proxy.log").read_text()
         return text
@@ -104,6 +109,7 @@ def test_a_proxy_that_changes_under_load(begin: Begin, free_port: int, wait_unti
                         await step(proxy)
                 assert load.failed == []
                 assert len(load.answered) == 5
+                await the_edge_moves(proxy)
 
     asyncio.run(run())
 
@@ -143,11 +149,48 @@ async def a_successor_takes_over(proxy: Running) -> None:
     assert await proxy.addresses() == addresses
 
 
+async def the_gateway_moves(proxy: Running) -> None:
+    """First to an address that is taken, then with more workers."""
+    edge, gateway = await proxy.addresses()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        await proxy.change(workers=2, gateway={"port": port})
+        await proxy.logged(f"cannot listen on 127.0.0.1:{port}")
+        assert await proxy.addresses() == (edge, gateway)
+    await proxy.change(workers=2, gateway={"port": port})
+    await proxy.logged("config.applied")
+    await proxy.workers(4, 2)
+    assert await proxy.addresses() == (edge, port)
+    assert (await proxy.http.get(f"http://127.0.0.1:{port}/a")).text == "0"
+
+
 STEPS = (
     nobody_takes_over_unasked,
     a_successor_dies_before_it_is_ready,
     a_successor_takes_over,
+    the_gateway_moves,
 )
+
+
+async def the_edge_moves(proxy: Running) -> None:
+    """Who is connected to the former address gets one more answer."""
+    former, gateway = await proxy.addresses()
+    reader, writer = await asyncio.open_connection("127.0.0.1", former)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    drain = {"drain": 20.0}
+    await proxy.change(workers=1, listen={"port": port}, gateway={"port": gateway}, timeouts=drain)
+    await proxy.logged("config.applied", 2)
+    assert await proxy.addresses() == (port, gateway)
+    assert (await proxy.http.get(f"http://127.0.0.1:{port}/a")).text == "0"
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", former)
+    writer.write(b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n")
+    answer = await reader.read()
+    assert b"\r\nConnection: close\r\n" in answer
+    assert answer.endswith(b"\r\n\r\n0")
+    writer.close()
 
 
 def test_workers_that_are_not_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
