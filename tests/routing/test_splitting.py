@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import h11
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mutation import CHUNKS, mutated
@@ -218,6 +218,7 @@ STREAMS = mutated(st.lists(REQUESTS, min_size=1, max_size=3).map(b"".join), leas
 
 @SETTINGS
 @given(STREAMS, CUTS)
+@example(data=(b"GET /a" + HOST + b"\r\n") * 2, cuts=[])
 def test_requests(make: Make, data: bytes, cuts: list[int]) -> None:
     whole = ask(make(), [data])
     assert whole.end

@@ -6,6 +6,8 @@ Everything between the two ends is the product's own: what is found here holds f
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from unittest.mock import Mock
 
@@ -15,6 +17,7 @@ from ldclient.interfaces import FeatureStore
 from proxy_in_process import NO_TRUST
 from routing.config import ProxyConfig
 from routing.evaluator import Evaluator
+from routing.outcomes import Outcomes
 from routing.proxy import Proxy
 
 CONFIG = ProxyConfig.model_validate(
@@ -108,7 +111,8 @@ class SocketlessProxy:
     def __init__(self, loop: WireLoop, config: ProxyConfig) -> None:
         self._loop = loop
         evaluator = Evaluator(Mock(spec=LDClient), Mock(spec=FeatureStore))
-        self.proxy = Proxy(config, evaluator, loop)
+        self._folder = TemporaryDirectory()
+        self.proxy = Proxy(config, NO_TRUST, evaluator, Outcomes(), loop, Path(self._folder.name))
 
     @property
     def origins(self) -> list[Wire]:
@@ -131,6 +135,7 @@ class SocketlessProxy:
         self.proxy.stop()
         self.settle()
         self._loop.wires.clear()
+        self._folder.cleanup()
 
 
 @contextmanager
