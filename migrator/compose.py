@@ -120,7 +120,7 @@ def compose(
         ours(
             *("proxy", PROXY, addresses.proxy_admin, "proxy", "serve"),
             *("--config", str(state.routes), "--state", str(state.proxy)),
-            *("--admin-port", str(ports["proxy-admin"])),
+            *("--admin-port", str(ports["proxy-admin"]), "--take-over"),
             env=flags,
         ),
         ours(

@@ -9,10 +9,10 @@ from typing import Any, Final, Protocol
 
 from routing.config import Listen
 from routing.errors import BadProxyHeader
+from routing.listeners import BACKLOG
 from routing.proxy import Proxy
 from routing.proxy_protocol import ProxyHeader
 
-BACKLOG: Final = 2048
 MOST_AT_ONCE: Final = 64
 """Connections accepted before the loop turns to something else."""
 REST: Final = 1.0

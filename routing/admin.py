@@ -5,7 +5,6 @@ Served by the parent, on loopback by default. Read-only: nothing here changes an
 """
 
 import contextlib
-import secrets
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -34,7 +33,6 @@ MAX_WRITES = 1000
 def application(fleet: Fleet, config: Callable[[], ProxyConfig], state: Path) -> Starlette:
     """`config` gives the configuration in force; `state`: the folder with the journal of second
     writes."""
-    instance = secrets.token_hex(8)
 
     async def index(_: Request) -> Response:
         """These paths."""
@@ -48,12 +46,7 @@ def application(fleet: Fleet, config: Callable[[], ProxyConfig], state: Path) ->
 
     async def readyz(_: Request) -> Response:
         """200 once every worker accepts connections and knows flags."""
-        waiting = [
-            f"worker {member.id}: {'no flags yet' if member.accepting else 'not accepting'}"
-            for member in fleet.members
-            if not member.accepting or member.flags == "none"
-        ]
-        if waiting:
+        if waiting := fleet.waiting:
             return JSONResponse({"status": "starting", "waiting": waiting}, 503)
         return JSONResponse({"status": "ok"})
 
@@ -70,19 +63,24 @@ def application(fleet: Fleet, config: Callable[[], ProxyConfig], state: Path) ->
         )
 
     async def stats(_: Request) -> Response:
-        """Counters and latency histograms since this proxy's start, which `instance` names."""
+        """Counters and latency histograms since the start that `instance` names.
+
+        It is the start of this proxy, or of the first of those that took over from one another.
+        """
         cells = fleet.cells()
         routed = [cell for cell in cells if cell["capability"] is not None]
         rest = [cell for cell in cells if cell["capability"] is None]
         return JSONResponse(
             {
-                "instance": instance,
+                "instance": fleet.instance,
                 "at": time.time(),
                 "workers": [
                     {
                         "id": member.id,
+                        "generation": member.generation,
                         "pid": member.pid,
                         "flags": member.flags,
+                        "requests": member.requests,
                         "connections": member.report.get("connections", 0),
                     }
                     for member in fleet.members

@@ -498,7 +498,7 @@ class ClientConnection(BatchedProtocol):
             self._end_record(complete=True)
         if not self.request_complete:
             self._linger()
-        elif self._closes or self._at_end:
+        elif self._closes or (self._at_end and not self._buffer):
             self._mode = _LINGER
             self.end = _NEVER
             self.close()
@@ -510,6 +510,8 @@ class ClientConnection(BatchedProtocol):
                 data, self._buffer = self._buffer, b""
                 self._transport.resume_reading()
                 self._read_head(data)
+                if self._at_end and not (self._mode == _BUSY and self.request_complete):
+                    self.close()  # the rest of this request will not come
 
     def _end_record(self, *, complete: bool) -> None:
         record, self._exchange.record = self._exchange.record, None

@@ -1,6 +1,7 @@
 """The proxy's parent process: checks the set-up, runs the workers, serves the admin address.
 
-Handles no request of users. When it is killed its workers serve on; a new one takes over.
+Handles no request of users. When it is killed its workers serve on while a new one starts. One that
+runs can be replaced by another without losing a request: see `routing.takeover`.
 """
 
 import asyncio
@@ -18,14 +19,16 @@ import httpx
 import uvicorn
 
 from routing.admin import application
-from routing.config import ProxyConfig, parse_config
+from routing.config import Address, ProxyConfig, parse_config
 from routing.errors import CannotStart, InvalidConfig
 from routing.fleet import Fleet
 from routing.journal import Journal
 from routing.jwks import check_key_file
 from routing.key_files import prepare_keyrings
+from routing.listeners import fits, resolve
 from routing.log_file import check_writable
 from routing.table import RouteTable
+from routing.takeover import FIGURES_EVERY, ControlSocket, Predecessor, Successor, predecessor
 
 LOOK_EVERY: Final = 1.0
 """Seconds between two looks whether the configuration file has changed."""
@@ -42,10 +45,12 @@ class ServerSettings:
     config: Path
     """The configuration document (JSON, see `routing.config`)."""
     state: Path
-    """Folder for the last known flags."""
+    """Folder for the last known flags, of this proxy alone."""
     admin_host: str = "127.0.0.1"
     admin_port: int = 0
     """0 takes a free one."""
+    take_over: bool = False
+    """Replace the proxy that runs with `state`, if there is one."""
 
 
 def serve(settings: ServerSettings) -> int:
@@ -67,36 +72,93 @@ class _Parent:
         _check_sdk_key(os.environ)
         self._stop = asyncio.Event()
         self._reload = asyncio.Event()
+        self._changing = asyncio.Lock()
+        """Held while the listeners change or are handed over."""
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._reload.set)
-        with _admin_listener(self._settings) as listener:
+        former = predecessor(self._settings.state, take_over=self._settings.take_over)
+        with _admin_listener(self._settings, former) as listener:
             Journal(self._settings.state).close()
-            fleet = Fleet(self._config, self._settings.state)
-            admin = _Admin(
-                uvicorn.Config(
-                    application(fleet, lambda: self._config, self._settings.state),
-                    lifespan="off",
-                    log_level="warning",
-                    access_log=False,
-                    server_header=False,
-                    timeout_graceful_shutdown=1,
-                )
-            )
+            fleet = Fleet(self._config, self._settings.state, former)
             fleet.start()
-            serving = asyncio.create_task(admin.serve(sockets=[listener]))
-            watching = asyncio.create_task(self._watch(fleet))
-            logger.warning("proxy listens on %s:%d, gateway on %s:%d", *fleet.edge, *fleet.gateway)
-            try:
-                await self._stop.wait()
-            finally:
-                watching.cancel()
+            if former is not None and not await self._take_over(fleet, former):
+                return
+            with ControlSocket(self._settings.state) as control:
+                await self._serve(fleet, former, listener, control)
+
+    async def _serve(
+        self,
+        fleet: Fleet,
+        former: Predecessor | None,
+        listener: socket.socket,
+        control: ControlSocket,
+    ) -> None:
+        """Until told to stop, or until a successor has taken over."""
+        admin = _Admin(
+            uvicorn.Config(
+                application(fleet, lambda: self._config, self._settings.state),
+                lifespan="off",
+                log_level="warning",
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=1,
+            )
+        )
+        serving = asyncio.create_task(admin.serve(sockets=[listener]))
+        watching = asyncio.create_task(self._watch(fleet))
+        stopping = asyncio.create_task(self._stop.wait())
+        succession = asyncio.create_task(
+            control.successor(lambda: fleet.offer(listener), self._changing)
+        )
+        following = None if former is None else asyncio.create_task(former.follow())
+        logger.warning("proxy listens on %s:%d, gateway on %s:%d", *fleet.edge, *fleet.gateway)
+        try:
+            await asyncio.wait({stopping, succession}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            watching.cancel()
+            if succession.done():
+                admin.should_exit = True
+                await serving  # figures that the successor shows must not be behind ours
+                await self._leave(succession.result(), fleet, following)
+            else:
                 await fleet.stop()
                 admin.should_exit = True
                 await serving
+
+    async def _take_over(self, fleet: Fleet, former: Predecessor) -> bool:
+        """False: told to stop. Raises CannotStart. In both cases `former` serves on."""
+        establishing = asyncio.create_task(fleet.established())
+        stopping = asyncio.create_task(self._stop.wait())
+        await asyncio.wait({establishing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        try:
+            if not establishing.done():
+                establishing.cancel()
+                return False
+            establishing.result()
+            await former.replace()
+            return True
+        finally:
+            if not former.replaced:
+                former.give_up()
+                await fleet.retire()
+
+    async def _leave(
+        self, successor: Successor, fleet: Fleet, following: asyncio.Task[None] | None
+    ) -> None:
+        """Drain, and report figures meanwhile; a stop makes it short."""
+        drained = asyncio.create_task(fleet.retire())
+        waiting = {drained} if following is None else {drained, following}
+        while waiting and not self._stop.is_set():
+            successor.tell(fleet.figures())
+            _, waiting = await asyncio.wait(waiting, timeout=FIGURES_EVERY)
+        await fleet.stop()
+        successor.tell(fleet.figures())
+        await successor.end()
 
     async def _watch(self, fleet: Fleet) -> None:
         """Take over a changed configuration file; a wrong one is refused as a whole."""
@@ -112,15 +174,18 @@ class _Parent:
                 if not forced and _modified(self._settings.config) == self._changed_at:
                     continue
                 config, self._changed_at = _load(self._settings.config)
-                _same_listeners(self._config, config, self._settings.config)
                 prepare_keyrings(config, self._settings.state)
                 check_key_file(config.context.jwt)
-            except InvalidConfig as error:
+                async with self._changing:
+                    if _same_listeners(self._config, config):
+                        fleet.apply(config)
+                    else:
+                        await fleet.change(config)
+            except (CannotStart, InvalidConfig) as error:
                 self._changed_at = _modified(self._settings.config)
                 logger.error("config.refused %s", error)
                 continue
             self._config = config
-            fleet.apply(config)
             logger.warning("config.applied %s", self._settings.config)
 
 
@@ -161,25 +226,30 @@ def _modified(path: Path) -> int:
         return 0
 
 
-def _same_listeners(before: ProxyConfig, after: ProxyConfig, place: Path) -> None:
-    for name in ("listen", "gateway", "workers"):
-        if getattr(before, name) != getattr(after, name):
-            raise InvalidConfig(f"{place}: {name} cannot change while the proxy runs")
+def _same_listeners(before: ProxyConfig, after: ProxyConfig) -> bool:
+    return all(
+        getattr(before, name) == getattr(after, name) for name in ("listen", "gateway", "workers")
+    )
 
 
-def _admin_listener(settings: ServerSettings) -> socket.socket:
-    host, port = settings.admin_host, settings.admin_port
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-        listener.listen(128)
-    except OSError as error:
-        listener.close()
-        raise CannotStart(
-            f"cannot listen on {host}:{port} (admin): {error.strerror}",
-            hint="choose another port, or stop the program that has it",
-        ) from None
+def _admin_listener(settings: ServerSettings, former: Predecessor | None) -> socket.socket:
+    """The one of the proxy before, unless another address is wanted. Raises CannotStart."""
+    wanted = Address(host=settings.admin_host, port=settings.admin_port)
+    with contextlib.ExitStack() as opened:
+        try:
+            family, place = resolve(wanted)
+            if former is not None and fits(former.admin, place):
+                return former.admin
+            listener = opened.enter_context(socket.socket(family, socket.SOCK_STREAM))
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(place)
+            listener.listen(128)
+        except OSError as error:
+            raise CannotStart(
+                f"cannot listen on {wanted.host}:{wanted.port} (admin): {error.strerror}",
+                hint="choose another port, or stop the program that has it",
+            ) from None
+        opened.pop_all()
     return listener
 
 

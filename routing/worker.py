@@ -24,7 +24,7 @@ from ldclient import LDClient
 from ldclient.config import Config
 from ldclient.interfaces import DataSourceState
 
-from routing.acceptor import BACKLOG, listen
+from routing.acceptor import listen
 from routing.config import ProxyConfig
 from routing.errors import InvalidConfig
 from routing.evaluator import Evaluator
@@ -32,6 +32,7 @@ from routing.event_sender import EventSender
 from routing.flag_cache import FILE, RememberingStore
 from routing.jwks import KeySets
 from routing.key_files import load_keyrings
+from routing.listeners import BACKLOG
 from routing.outcomes import Outcomes
 from routing.proxy import Proxy
 from routing.trust import Trust
@@ -49,6 +50,7 @@ LAST_EVENTS: Final = 0.5
 """Seconds that the last one may take: nobody waits for figures at a stop."""
 ORPHAN: Final = 10.0
 """Seconds a worker without a parent serves on."""
+LOOK_EVERY: Final = 0.05
 
 logger = logging.getLogger("routing.worker")
 
@@ -68,6 +70,8 @@ class Worker:
         self._reports = reports
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
+        self._patient = False
+        self._flags_first = bool(start["flags_first"])
         self._accepting = False
         self._listeners = [
             socket.socket(fileno=start["edge"]),
@@ -117,12 +121,16 @@ class Worker:
         following = asyncio.create_task(self._follow())
         following_keys = asyncio.create_task(self._key_sets.run())
         await self._key_sets.first()
+        while self._flags_first and not (self._store.initialized or self._stop.is_set()):
+            await asyncio.sleep(LOOK_EVERY)
         edge, gateway = self._listeners
-        servers = [
-            await listen(self._proxy, edge, self._config.listen),
-            await self._loop.create_server(self._proxy.gateway, sock=gateway, backlog=BACKLOG),
-        ]
-        self._accepting = True
+        servers = []
+        if not self._stop.is_set():
+            servers = [
+                await listen(self._proxy, edge, self._config.listen),
+                await self._loop.create_server(self._proxy.gateway, sock=gateway, backlog=BACKLOG),
+            ]
+            self._accepting = True
         self._proxy.copying.start()
         # What lives now lives for good: the collector need not look at it again.
         gc.collect()
@@ -158,18 +166,31 @@ class Worker:
         self._proxy.copying.changed()
 
     async def _drain(self) -> None:
-        self._proxy.drain()
+        """While it is patient, an idle client may ask once more, and is told to close then.
+
+        A request may be on its way to an idle connection, and would be lost if that were closed.
+        """
+        self._proxy.draining = True
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._config.timeouts.drain):
+                while self._patient and self._proxy.clients:
+                    await asyncio.sleep(LOOK_EVERY)
+                self._proxy.drain()
                 while self._proxy.clients:
                     await asyncio.sleep(0.02)
+        self._proxy.drain()
 
     async def _follow(self) -> None:
         """Take orders until told to stop, or until some time after the parent is gone."""
         while line := await self._orders.readline():
             order = json.loads(line)
             if order.get("stop"):
+                self._patient = False
                 break
+            if order.get("retire"):
+                self._patient = True
+                self._stop.set()
+                continue
             try:
                 self._config = ProxyConfig.model_validate(order["config"])
                 self._proxy.apply(self._config, self._trust())
@@ -178,6 +199,7 @@ class Worker:
         else:
             logger.warning("parent.gone serving on for %.0f s", ORPHAN)
             await asyncio.sleep(ORPHAN)
+            self._patient = True
         self._stop.set()
 
     async def _report(self) -> None:

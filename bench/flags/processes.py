@@ -27,6 +27,10 @@ class Usage:
         """Bytes that no other process shares; the kernel's buffers are not in it."""
         return sum(each.memory_full_info().uss for each in self._all())
 
+    def resident_memory(self) -> int:
+        """Bytes in memory, what others share included."""
+        return sum(each.memory_info().rss for each in self._all())
+
     def cpu_time(self) -> float:
         """Seconds of user and system time so far, counted in ticks of 10 ms."""
         times = [each.cpu_times() for each in self._all()]

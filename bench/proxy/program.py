@@ -46,13 +46,17 @@ def free_port() -> int:
 
 @contextmanager
 def running(
-    command: Sequence[str], folder: Path, core: int, environment: Mapping[str, str] | None = None
+    command: Sequence[str],
+    folder: Path,
+    core: int | None,
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Its output is in `folder/log`. `environment` is added to this process's."""
+    """Its output is in `folder/log`. `environment` is added to this process's. `core` None: any."""
 
     def prepare() -> None:
         end_with_parent()
-        os.sched_setaffinity(0, {core})
+        if core is not None:
+            os.sched_setaffinity(0, {core})
 
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(

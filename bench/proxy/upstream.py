@@ -56,7 +56,7 @@ class Upstream:
 
 
 @contextmanager
-def running_upstream(folder: Path, core: int) -> Iterator[Upstream]:
+def running_upstream(folder: Path, core: int | None) -> Iterator[Upstream]:
     """Raises `BenchError`."""
     upstream = Upstream(old=free_port(), new=free_port())
     large = folder / "files" / LARGE_PATH.removeprefix("/")

@@ -36,11 +36,20 @@ ConfigFile = Annotated[
 @proxy_app.command()
 def serve(
     config: Annotated[Path, typer.Option(help="JSON document with listeners, origins and routes.")],
-    state: Annotated[Path, typer.Option(help="Folder for the last known flags.")],
+    state: Annotated[
+        Path, typer.Option(help="Folder for the last known flags, of this proxy alone.")
+    ],
     admin_host: Annotated[str, typer.Option(help="Address of /readyz, /routes and /stats.")] = (
         "127.0.0.1"
     ),
     admin_port: Annotated[int, typer.Option(help="Its TCP port; 0 takes a free one.")] = 0,
+    take_over: Annotated[
+        bool,
+        typer.Option(
+            "--take-over",
+            help="Replace the proxy that runs with this state folder, without losing a request.",
+        ),
+    ] = False,
 ) -> None:
     """Route requests to the monolith and the services by flags.
 
@@ -52,7 +61,13 @@ def serve(
 
     raise typer.Exit(
         run(
-            ServerSettings(config=config, state=state, admin_host=admin_host, admin_port=admin_port)
+            ServerSettings(
+                config=config,
+                state=state,
+                admin_host=admin_host,
+                admin_port=admin_port,
+                take_over=take_over,
+            )
         )
     )
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from mutation import CHUNKS, mutated
 from routing.chunked import ChunkedBody
 from routing.errors import BadMessage
 from routing.message import CHUNKED, RequestHead, RequestReader, ResponseReader
@@ -18,7 +19,6 @@ from routing.message import CHUNKED, RequestHead, RequestReader, ResponseReader
 Begin = Callable[[], AbstractAsyncContextManager[Any]]
 READER = RequestReader(("x-user",))
 SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
-CHUNKS = b"Transfer-Encoding: chunked\r\n"
 
 
 def post(fields: bytes, body: bytes = b"", first: bytes = b"POST /other HTTP/1.1") -> bytes:
@@ -371,32 +371,6 @@ CHUNKED_BODIES = st.sampled_from(
         b"1\r\n\r\r\n2;a\r\n\r\n\r\n0;b\r\nX: y\r\nZ:\r\n\r\n",
     ]
 )
-PIECES = st.sampled_from(
-    [
-        *(bytes([byte]) for byte in b"\r\n\t\x0b\x0c\x00 :;,+-_x0f1\x7f\x85\xa0\xff"),
-        *(b"\r\n", b"\r\n\r\n", b"\n\n", b"\r\n ", b"0x", CHUNKS, b"Content-Length: 4\r\n"),
-    ]
-)
-SEPARATORS = b"\r\n :;,/="
-
-
-@st.composite
-def mutated(draw: st.DrawFn, messages: st.SearchStrategy[bytes]) -> bytes:
-    """A valid message with one to three changes, most of them around separators."""
-    data = draw(messages)
-    for _ in range(draw(st.integers(1, 3))):
-        near = [at for at, byte in enumerate(data) if byte in SEPARATORS] or [0]
-        at = draw(st.sampled_from(near) | st.integers(0, len(data))) + draw(st.integers(0, 1))
-        size = draw(st.integers(1, 3))
-        change = draw(st.sampled_from("insert delete replace duplicate".split()))
-        if change == "delete":
-            data = data[:at] + data[at + size :]
-        elif change == "duplicate":
-            data = data[: at + size] + data[at:]
-        else:
-            after = at if change == "insert" else at + 1
-            data = data[:at] + draw(PIECES) + data[after:]
-    return data
 
 
 def accepted(data: bytes) -> RequestHead | None:

@@ -1,4 +1,4 @@
-"""The proxy of this project, compiled: one worker, a flag on for half of the users."""
+"""The proxy of this project, compiled: a flag on for half of the users."""
 
 import json
 import sys
@@ -26,11 +26,13 @@ COMPILED: Final = Path(__file__).parents[3] / "build" / "compiled"
 
 
 @contextmanager
-def start(folder: Path, core: int, upstream: Upstream, flags: FlagServer) -> Iterator[Started]:
-    """`Started.usages` are the worker's. Raises `BenchError`."""
+def start(
+    folder: Path, core: int | None, upstream: Upstream, flags: FlagServer, *, workers: int = 1
+) -> Iterator[Started]:
+    """`Started.usages` are the workers'. Raises `BenchError`."""
     port, admin = free_port(), free_port()
     config = folder / "routes.json"
-    config.write_text(json.dumps(_document(port, upstream)))
+    config.write_text(json.dumps(_document(port, upstream, workers)))
     command = (
         *(sys.executable, "-m", "migrator", "proxy", "serve", "--config", str(config)),
         *("--state", str(folder), "--admin-port", str(admin)),
@@ -43,14 +45,14 @@ def start(folder: Path, core: int, upstream: Upstream, flags: FlagServer) -> Ite
     environment |= {"PYTHONPATH": str(COMPILED), "PYTHONSAFEPATH": "1"}
     with running(command, folder, core, environment) as process:
         wait_for_port(process, admin, folder)
-        workers = _ready(f"http://127.0.0.1:{admin}")
-        yield Started(port=port, usages=tuple(Usage(pid) for pid in workers))
+        pids = _ready(f"http://127.0.0.1:{admin}")
+        yield Started(port=port, usages=tuple(map(Usage, pids)), admin=admin)
 
 
-def _document(port: int, upstream: Upstream) -> dict[str, Any]:
+def _document(port: int, upstream: Upstream, workers: int) -> dict[str, Any]:
     return {
         "migration": "bench",
-        "workers": 1,
+        "workers": workers,
         "listen": {"port": port},
         "gateway": {"port": 0},
         "context": {"key": [{"header": "x-user"}]},

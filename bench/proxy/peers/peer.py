@@ -26,6 +26,8 @@ class Started:
     port: int
     usages: tuple[Usage, ...]
     """Process trees that handle requests."""
+    admin: int | None = None
+    """Port of our own proxy's figures."""
 
     def cpu_time(self) -> float:
         """Seconds so far."""
@@ -34,6 +36,10 @@ class Started:
     def private_memory(self) -> int:
         """Bytes."""
         return sum(each.private_memory() for each in self.usages)
+
+    def resident_memory(self) -> int:
+        """Bytes; what processes share counts for each."""
+        return sum(each.resident_memory() for each in self.usages)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

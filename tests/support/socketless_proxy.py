@@ -1,0 +1,164 @@
+"""A real proxy whose connections have stand-ins for transports: bytes in, bytes out, no sockets.
+
+Everything between the two ends is the product's own: what is found here holds for a running proxy.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from unittest.mock import Mock
+
+from ldclient import LDClient
+from ldclient.interfaces import FeatureStore
+
+from proxy_in_process import NO_TRUST
+from routing.config import ProxyConfig
+from routing.evaluator import Evaluator
+from routing.outcomes import Outcomes
+from routing.proxy import Proxy
+
+CONFIG = ProxyConfig.model_validate(
+    {"migration": "m", "listen": {"port": 0}, "gateway": {"port": 0}, "monolith": "http://old"}
+)
+
+
+class Wire(asyncio.Transport):
+    """One end of a connection. `written` is what the proxy has said, `end` how it has ended."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__()
+        self._loop = loop
+        self._protocol: asyncio.Protocol | None = None
+        self._reading = True
+        self.written = b""
+        self.end = ""
+        """`closed`, `cut`, or nothing while it is open."""
+        self.half_closed = False
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        assert isinstance(protocol, asyncio.Protocol)
+        self._protocol = protocol
+        protocol.connection_made(self)
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        assert not self.end, "written after the end"
+        assert not self.half_closed, "written after the end of this half"
+        self.written += bytes(data)
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        self.half_closed = True
+
+    def is_closing(self) -> bool:
+        return bool(self.end)
+
+    def is_reading(self) -> bool:
+        return self._reading and not self.end
+
+    def pause_reading(self) -> None:
+        self._reading = False
+
+    def resume_reading(self) -> None:
+        self._reading = True
+
+    def close(self) -> None:
+        self._lose("closed")
+
+    def abort(self) -> None:
+        self._lose("cut")
+
+    def receive(self, data: bytes) -> None:
+        """The peer's bytes; lost if this end is closed."""
+        if not self.end:
+            assert self._protocol is not None
+            self._protocol.data_received(data)
+
+    def receive_end(self) -> None:
+        """The peer says no more."""
+        if not self.end:
+            assert self._protocol is not None
+            if not self._protocol.eof_received():
+                self.close()
+
+    def _lose(self, how: str) -> None:
+        if not self.end:
+            self.end = how
+            assert self._protocol is not None
+            self._loop.call_soon(self._protocol.connection_lost, None)
+
+
+class WireLoop(asyncio.SelectorEventLoop):
+    """Its connections to origins are wires, in `wires`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wires: list[Wire] = []
+
+    async def create_connection(  # type: ignore[override]
+        self, factory: Callable[[], asyncio.Protocol], *_: object, **__: object
+    ) -> tuple[asyncio.Transport, asyncio.Protocol]:
+        wire, protocol = Wire(self), factory()
+        wire.set_protocol(protocol)
+        self.wires.append(wire)
+        return wire, protocol
+
+
+class SocketlessProxy:
+    """One worker."""
+
+    def __init__(self, loop: WireLoop, config: ProxyConfig) -> None:
+        self._loop = loop
+        evaluator = Evaluator(Mock(spec=LDClient), Mock(spec=FeatureStore))
+        self._folder = TemporaryDirectory()
+        self.proxy = Proxy(config, NO_TRUST, evaluator, Outcomes(), loop, Path(self._folder.name))
+
+    @property
+    def origins(self) -> list[Wire]:
+        """Connections to the origin, in the order of their opening."""
+        return self._loop.wires
+
+    def client(self) -> Wire:
+        """A new connection of a user."""
+        wire = Wire(self._loop)
+        wire.set_protocol(self.proxy.edge())
+        return wire
+
+    def settle(self) -> None:
+        """Let the event loop do all that it has to do now."""
+        for _ in range(3):
+            self._loop.call_soon(self._loop.stop)
+            self._loop.run_forever()
+
+    def close(self) -> None:
+        self.proxy.stop()
+        self.settle()
+        self._loop.wires.clear()
+        self._folder.cleanup()
+
+
+@contextmanager
+def socketless_proxy(config: ProxyConfig) -> Iterator[Callable[[], SocketlessProxy]]:
+    """Makes proxies, one at a time, on one event loop."""
+    loop = WireLoop()
+    made: list[SocketlessProxy] = []
+
+    def make() -> SocketlessProxy:
+        while made:
+            made.pop().close()
+        made.append(SocketlessProxy(loop, config))
+        return made[-1]
+
+    errors: list[dict[str, Any]] = []
+    loop.set_exception_handler(lambda _, context: errors.append(context))
+    try:
+        yield make
+    finally:
+        while made:
+            made.pop().close()
+        loop.close()
+        assert not errors, errors
