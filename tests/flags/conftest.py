@@ -13,6 +13,7 @@ from typing import Any, Final
 import httpx
 import pytest
 
+from browser_page import chromium as chromium
 from flags.credentials import Credentials
 from flags.server import ServerSettings, running_server
 
