@@ -252,7 +252,7 @@ async def running_world(folder: Path) -> AsyncIterator[World]:
     async with running_server(settings) as world.flags:
         await world.old.start()
         await world.new.start()
-        async with httpx.AsyncClient(trust_env=False) as http:
+        async with httpx.AsyncClient(trust_env=False, timeout=20) as http:
             body = {
                 "key": "publishing",
                 "name": "publishing",

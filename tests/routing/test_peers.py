@@ -32,7 +32,7 @@ def test_one_running_proxy(begin: Begin) -> None:
     """Every peer of this file, one after another."""
 
     async def run() -> None:
-        async with begin() as world, httpx.AsyncClient(trust_env=False) as http:
+        async with begin() as world, httpx.AsyncClient(trust_env=False, timeout=20) as http:
             world.start_proxy()
             await world.ready(http)
             for peer in PEERS:

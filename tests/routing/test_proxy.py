@@ -247,7 +247,7 @@ def test_the_same_user_on_the_same_side(begin: Begin) -> None:
         sides: dict[str, set[str]] = {}
         for number in range(160):
             user = f"user-{number % 40}"
-            async with httpx.AsyncClient(trust_env=False) as fresh:
+            async with httpx.AsyncClient(trust_env=False, timeout=20) as fresh:
                 answer = await fresh.get(f"{world.edge}/articles/1", headers={"x-user": user})
             sides.setdefault(user, set()).add(answer.text)
         assert all(len(side) == 1 for side in sides.values())

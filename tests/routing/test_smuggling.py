@@ -584,7 +584,7 @@ def test_one_running_proxy(begin: Begin) -> None:
     """The whole table again: closed after one refusal, and no origin hears of it."""
 
     async def run() -> None:
-        async with begin() as world, httpx.AsyncClient(trust_env=False) as http:
+        async with begin() as world, httpx.AsyncClient(trust_env=False, timeout=20) as http:
             world.start_proxy()
             await world.ready(http)
             for part in (refused_requests, refused_bodies, meanings, refused_answers, excess):
