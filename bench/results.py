@@ -1,9 +1,10 @@
 """Results, and how they are shown and kept. Pure but for `write`."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from bench.machine import Machine
@@ -27,26 +28,37 @@ class Result:
         return None if self.goal is None else self.value <= self.goal
 
 
-def document(results: Sequence[Result], machine: Machine) -> list[dict[str, object]]:
-    """What is kept: one object for each result."""
-    return [
+def document(
+    results: Sequence[Result], missing: Mapping[str, str], machine: Machine
+) -> list[dict[str, object]]:
+    """What is kept: one object for each result, then one for each that is missing, with why."""
+    kept: list[dict[str, object]] = [
         {
             "name": each.name,
             "value": significant(each.value),
             "unit": each.unit,
             "goal": each.goal,
             "met": each.met,
-            "machine": asdict(machine),
         }
         for each in results
     ]
+    kept += [{"name": name, "missing": why} for name, why in missing.items()]
+    return [{**each, "machine": asdict(machine)} for each in kept]
 
 
-def write(name: str, results: Sequence[Result], machine: Machine, folder: Path = FOLDER) -> Path:
-    """Replace `NAME.json` in `folder`."""
+def write(
+    name: str,
+    results: Sequence[Result],
+    machine: Machine,
+    *,
+    missing: Mapping[str, str] = MappingProxyType({}),
+    folder: Path = FOLDER,
+) -> Path:
+    """Replace `NAME.json` in `folder`. `missing`: what was not measured, and why."""
     folder.mkdir(exist_ok=True)
     file = folder / f"{name}.json"
-    file.write_text(json.dumps(document(results, machine), indent=1, ensure_ascii=False) + "\n")
+    kept = document(results, missing, machine)
+    file.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
     return file
 
 

@@ -12,8 +12,6 @@ from routing.upstream_side import UpstreamConnection
 
 MIRROR = b"X-Migrator-Mirror"
 """Field that tells an origin that it sees a copy: `read` or `write`. Clients cannot set it."""
-IDEMPOTENCY_KEY = "idempotency-key"
-"""The field of draft-ietf-httpapi-idempotency-key-header, in lower case."""
 
 _EXPECT = re.compile(rb"(?im)^expect:[^\r]*+\r\n")
 

@@ -13,8 +13,8 @@ from routing.config import ProxyConfig, Upstream
 from routing.context import ContextReader, RequestContext
 from routing.decision import Decision, Evaluation, decide
 from routing.decisions import DECISIONS_HEADER, read, settle
-from routing.message import RequestReader
 from routing.overrides import find_token, read_override
+from routing.reading import request_reader
 from routing.signing import Keyrings
 from routing.stages import Access, Side, Stage, access_of
 from routing.table import Route, RouteTable
@@ -95,8 +95,7 @@ def explain(
     """
     table = RouteTable(config.capabilities)
     contexts = ContextReader(config.context, trust.tokens)
-    wanted = {*contexts.wanted, *table.wanted, *config.decisions.wanted}
-    request = RequestReader(wanted, config.limits).read(head)
+    request = request_reader(config, contexts, table).read(head)
     if request is None:
         raise ValueError("the head is not complete")
     minted = b""

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from routing.changes import Changes
 from routing.config import ProxyConfig
 from routing.context import ContextReader
-from routing.copies import IDEMPOTENCY_KEY, Copier
+from routing.copies import Copier
 from routing.decision import Decision, Evaluation, decide
 from routing.exposure import Exposure
 from routing.group import Group
-from routing.message import RequestReader
+from routing.reading import request_reader
 from routing.stages import Access, Side, Stage, access_of
 from routing.stats import Cell, Stats
 from routing.table import Route, RouteTable
@@ -100,14 +100,7 @@ class Routing:
         """`groups`: by the service's name; None is the monolith."""
         self.table = RouteTable(config.capabilities)
         self.contexts = ContextReader(config.context, tokens)
-        wanted = {
-            *self.contexts.wanted,
-            *self.table.wanted,
-            *config.watched_fields,
-            *config.decisions.wanted,
-            IDEMPOTENCY_KEY,
-        }
-        self.reader = RequestReader(wanted, config.limits)
+        self.reader = request_reader(config, self.contexts, self.table)
         self.limits = config.limits
         self.trusted = Trusted(config.trusted, config.forwarded)
         self.max_body = sys.maxsize if config.limits.body is None else config.limits.body

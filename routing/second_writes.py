@@ -15,7 +15,7 @@ from time import time
 from typing import IO, Final
 
 from routing.config import SecondWrites
-from routing.copies import IDEMPOTENCY_KEY, Copy, Room, copied_head
+from routing.copies import Copy, Room, copied_head
 from routing.copy_stats import CopyCell
 from routing.delivery import Hearing, Outcome
 from routing.journal import Journal, State, Write
@@ -23,6 +23,7 @@ from routing.journal_order import succeeded
 from routing.journal_writer import JournalWriter
 from routing.message import RequestHead, ResponseHead
 from routing.paths import normalise
+from routing.reading import IDEMPOTENCY_KEY
 from routing.stages import Side, Stage
 from routing.table import Route
 from routing.upstream_side import UpstreamConnection

@@ -144,7 +144,8 @@ def _run(rounds: int, seconds: int) -> int:
         bench.measure(upstream, rounds, seconds)
     rows = bench.rows()
     goals = summary.compared(rows, ours.NAME)
-    file = write("proxy", [*goals, *summary.values(rows, bench.idle)], machine)
+    results = [*goals, *summary.values(rows, bench.idle)]
+    file = write("proxy", results, machine, missing=bench.missing)
     chosen = {name: row.cpu_small for name, row in rows.items()}
     CHART.write_text(bars("CPU time per small GET", "µs", chosen, ours.NAME))
     bench.say(f"done, written to {file.relative_to(file.parents[2])} and docs/{CHART.name}")

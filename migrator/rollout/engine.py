@@ -2,8 +2,9 @@
 
 Pure. Called by the controller at each tick, which writes the events to the log, folds them into
 the state and then makes the flag what `desired_flag` says. Rules run in a fixed order, each on the
-state that the former ones left: people first (plan, flag, services), then the analysis, then the
-schedule.
+state that the former ones left: people first (flag, services, plan), then the analysis, then the
+schedule. The plan comes after the two that can pause a complete rollout, because a changed plan
+matters to a paused one.
 """
 
 from collections.abc import Callable, Iterator
@@ -212,4 +213,4 @@ def _all_old(figures: Figures) -> Sample:
 
 
 _Rule = Callable[[Rollout, tuple[Step, ...], Observation, float], Iterator[Event]]
-_RULES: Final[tuple[_Rule, ...]] = (_plan, _flag, _services, _judge, _gates, _schedule)
+_RULES: Final[tuple[_Rule, ...]] = (_flag, _services, _plan, _judge, _gates, _schedule)

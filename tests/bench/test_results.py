@@ -65,7 +65,7 @@ def test_markdown() -> None:
 
 
 def test_write(tmp_path: Path) -> None:
-    file = write("flags-toggle", [FAST, FREE], MACHINE, tmp_path / "results")
+    file = write("flags-toggle", [FAST, FREE], MACHINE, folder=tmp_path / "results")
     assert file.name == "flags-toggle.json"
     first, second = json.loads(file.read_text())
     assert first == {
@@ -84,6 +84,18 @@ def test_write(tmp_path: Path) -> None:
         },
     }
     assert (second["goal"], second["met"]) == (None, None)
+
+
+def test_what_is_missing_has_no_value(tmp_path: Path) -> None:
+    missing = {"envoy": "envoy is not installed"}
+    file = write("proxy", [FAST], MACHINE, missing=missing, folder=tmp_path)
+    first, second = json.loads(file.read_text())
+    assert first["name"] == FAST.name
+    assert second == {
+        "name": "envoy",
+        "missing": "envoy is not installed",
+        "machine": first["machine"],
+    }
 
 
 def test_this_machine() -> None:

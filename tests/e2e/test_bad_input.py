@@ -1,9 +1,10 @@
 """What people get wrong: one clear message, a code that is not zero, nothing half-started."""
 
 import os
+import shutil
 import socket
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,30 @@ import pytest
 from running import MIGRATOR, Running, start, tiny_plan, wait_for
 
 pytestmark = [pytest.mark.e2e]
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """Everything is ready, and stays so."""
+    folder = tmp_path_factory.mktemp("running")
+    running = start(tiny_plan(folder), folder / "state")
+    try:
+        wait_for(lambda: running.has("all_ready"), "everything to be ready")
+        yield running
+    finally:
+        running.end()
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory: pytest.TempPathFactory) -> Running:
+    """Stopped in order after its rollout began: for copies of its folder."""
+    folder = tmp_path_factory.mktemp("ended")
+    running = start(tiny_plan(folder), folder / "state")
+    try:
+        wait_for(lambda: running.has("rollout"), "a rollout")
+    finally:
+        running.end()
+    return running
 
 
 def up(plan: Path, state: Path) -> subprocess.CompletedProcess[str]:
@@ -96,18 +121,15 @@ def test_a_used_port(tmp_path: Path) -> None:
     assert nothing_runs(tmp_path / "state")
 
 
+@pytest.mark.xdist_group("ended")
 @pytest.mark.parametrize("name", ["secrets.json", "instance.json", "processes.json", "rollout.db"])
-def test_a_corrupt_state_file(tmp_path: Path, name: str) -> None:
-    plan, state = tiny_plan(tmp_path), tmp_path / "state"
-    first = start(plan, state)
-    try:
-        wait_for(lambda: first.has("rollout"), "a rollout")
-    finally:
-        first.end()
+def test_a_corrupt_state_file(tmp_path: Path, ended: Running, name: str) -> None:
+    state = tmp_path / "state"
+    shutil.copytree(ended.state, state)
     (state / name).write_bytes(b"\x00not what it was" * 1000)
     for side in state.glob("rollout.db-*"):
         side.unlink()
-    done = up(plan, state)
+    done = up(ended.plan, state)
     assert done.returncode != 0
     assert name in done.stderr, done.stderr
     assert "hint:" in done.stderr
@@ -116,41 +138,32 @@ def test_a_corrupt_state_file(tmp_path: Path, name: str) -> None:
     assert (state / name).read_bytes().startswith(b"\x00not"), "nothing is lost: it is still there"
 
 
-def test_a_second_up_in_the_same_folder(tmp_path: Path) -> None:
-    plan, state = tiny_plan(tmp_path), tmp_path / "state"
-    first = start(plan, state)
-    try:
-        wait_for(lambda: first.has("all_ready"), "everything to be ready")
-        done = up(plan, state)
-        assert done.returncode == 2
-        assert f"process {first.process.pid}" in done.stderr
-        assert first.process.poll() is None
-    finally:
-        first.end()
+@pytest.mark.xdist_group("running")
+def test_a_second_up_in_the_same_folder(running: Running) -> None:
+    done = up(running.plan, running.state)
+    assert done.returncode == 2
+    assert f"process {running.process.pid}" in done.stderr
+    assert running.process.poll() is None
 
 
-def test_a_wrong_sdk_key(tmp_path: Path) -> None:
-    running: Running = start(tiny_plan(tmp_path), tmp_path / "state")
-    try:
-        wait_for(lambda: running.has("all_ready"), "everything to be ready")
-        flags = running.address("flags")
-        names = ("BASE_URI", "STREAM_URI", "EVENTS_URI")
-        done = subprocess.run(
-            [
-                *(*MIGRATOR, "proxy", "serve", "--config", str(running.state / "routes.json")),
-                *("--state", str(tmp_path / "other")),
-            ],
-            env={
-                **os.environ,
-                "LAUNCHDARKLY_SDK_KEY": "sdk-00000000-wrong",
-                **{f"LAUNCHDARKLY_{name}": flags for name in names},
-            },
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-    finally:
-        running.end()
+@pytest.mark.xdist_group("running")
+def test_a_wrong_sdk_key(tmp_path: Path, running: Running) -> None:
+    flags = running.address("flags")
+    names = ("BASE_URI", "STREAM_URI", "EVENTS_URI")
+    done = subprocess.run(
+        [
+            *(*MIGRATOR, "proxy", "serve", "--config", str(running.state / "routes.json")),
+            *("--state", str(tmp_path / "other")),
+        ],
+        env={
+            **os.environ,
+            "LAUNCHDARKLY_SDK_KEY": "sdk-00000000-wrong",
+            **{f"LAUNCHDARKLY_{name}": flags for name in names},
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert done.returncode == 1
     assert "refuses the SDK key that ends in ...rong" in done.stderr
     assert "sdk-00000000" not in done.stderr, "a key is a secret"

@@ -203,6 +203,8 @@ def test_statuses_for_people_and_scripts(running: Running, tmp_path: Path) -> No
     shown = running.cli("status").stdout
     assert all(name in shown for name in ("accounts", "publishing", "discussion", "search"))
     assert "\x1b" not in shown, "colour is for terminals"
+    told = json.loads(running.cli("status", "--json").stdout)
+    assert (told["migration"], without_figures(told)) == ("cms", without_figures(running.status()))
     assert "articles is ready" not in running.cli("logs", "proxy").stdout
     other = tmp_path / "other"
     assert "nothing was started" in running.cli_at(other, "status", code=1).stderr

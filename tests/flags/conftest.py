@@ -13,10 +13,11 @@ from typing import Any, Final
 import httpx
 import pytest
 
+from browser_page import chromium as chromium
 from flags.credentials import Credentials
 from flags.server import ServerSettings, running_server
 
-PATIENCE: Final = 20.0
+PATIENCE: Final = 60.0
 """Seconds that any awaited condition may take on a loaded machine before the test fails."""
 CREDENTIALS: Final = Credentials(
     project="cms",

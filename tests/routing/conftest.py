@@ -116,7 +116,9 @@ class World:
         uris = {f"LAUNCHDARKLY_{name}": self.flags for name in names}
         return {**os.environ, "LAUNCHDARKLY_SDK_KEY": key, **uris}
 
-    def start_proxy(self, admin_port: int, **changes: object) -> None:
+    def start_proxy(self, admin_port: int | None = None, **changes: object) -> None:
+        """With `changes` in its configuration; its admin side is on a free port by default."""
+        admin_port = unused_port() if admin_port is None else admin_port
         config = self.folder / "routes.json"
         config.write_text(json.dumps(self.config(**changes)))
         self.admin = f"http://127.0.0.1:{admin_port}"
@@ -139,6 +141,16 @@ class World:
         routes = (await http.get(f"{self.admin}/routes")).json()
         self.edge = "http://{}:{}".format(*routes["edge"])
         self.gateway = "http://{}:{}".format(*routes["gateway"])
+
+    async def on_wire(self, data: bytes) -> bytes:
+        """What comes back for `data` until the proxy closes, though this end stays open."""
+        host, _, port = self.edge.removeprefix("http://").partition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        try:
+            writer.write(data)
+            return await asyncio.wait_for(reader.read(), PATIENCE)
+        finally:
+            writer.close()
 
     async def stage(self, http: httpx.AsyncClient, value: str, share: int = 100_000) -> None:
         """Set the flag and wait until every worker obeys."""
@@ -240,7 +252,7 @@ async def running_world(folder: Path) -> AsyncIterator[World]:
     async with running_server(settings) as world.flags:
         await world.old.start()
         await world.new.start()
-        async with httpx.AsyncClient(trust_env=False) as http:
+        async with httpx.AsyncClient(trust_env=False, timeout=20) as http:
             body = {
                 "key": "publishing",
                 "name": "publishing",
@@ -263,11 +275,16 @@ def begin(tmp_path: Path) -> Callable[[], contextlib.AbstractAsyncContextManager
     return lambda: running_world(tmp_path)
 
 
-@pytest.fixture
-def free_port() -> int:
+def unused_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def free_port() -> int:
+    """Nobody listens there."""
+    return unused_port()
 
 
 @pytest.fixture

@@ -162,9 +162,7 @@ Begin = Callable[[], AbstractAsyncContextManager[Any]]
 Until = Callable[[Callable[[], Any]], Any]
 
 
-def test_the_log_of_a_proxy(
-    begin: Begin, free_port: int, wait_until: Until, tmp_path: Path
-) -> None:
+def test_the_log_of_a_proxy(begin: Begin, wait_until: Until, tmp_path: Path) -> None:
     """Every request has a line, in the file that is there now."""
     log, moved = tmp_path / "access.log", tmp_path / "access.log.1"
 
@@ -173,7 +171,7 @@ def test_the_log_of_a_proxy(
 
     async def run() -> None:
         async with begin() as world, httpx.AsyncClient(trust_env=False, timeout=20) as http:
-            world.start_proxy(free_port, access_log={"path": str(log)})
+            world.start_proxy(access_log={"path": str(log)})
             await world.ready(http)
             cookies = {"Cookie": "uid=secret-id"}
             await http.get(f"{world.edge}/articles/1?token=secret-token", headers=cookies)

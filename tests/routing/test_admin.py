@@ -13,10 +13,10 @@ Begin = Callable[[], AbstractAsyncContextManager[Any]]
 Until = Callable[[Callable[[], Any]], Any]
 
 
-def test_metrics_and_configuration(begin: Begin, free_port: int, wait_until: Until) -> None:
+def test_metrics_and_configuration(begin: Begin, wait_until: Until) -> None:
     async def run() -> None:
         async with begin() as world, httpx.AsyncClient(trust_env=False, timeout=20) as http:
-            world.start_proxy(free_port)
+            world.start_proxy()
             await world.ready(http)
             for _ in range(3):
                 assert (await http.get(f"{world.edge}/articles/1")).status_code == 200

@@ -372,12 +372,12 @@ def test_one_running_proxy(begin: Begin, free_port: int, wait_until: Until) -> N
     asyncio.run(run())
 
 
-def test_workers_are_killed_under_load(begin: Begin, free_port: int, wait_until: Until) -> None:
+def test_workers_are_killed_under_load(begin: Begin, wait_until: Until) -> None:
     """Whatever dies: each write that was acknowledged arrives at the other side."""
 
     async def run() -> None:
         async with begin() as world, httpx.AsyncClient(trust_env=False, timeout=20) as http:
-            world.start_proxy(free_port)
+            world.start_proxy()
             await world.ready(http)
             play = Play(world, http, wait_until)
             await play.stage("dualwrite")

@@ -88,7 +88,7 @@ def passed_on(head: bytes, *names: str) -> dict[str, str]:
     return {name: lower[name] for name in names}
 
 
-def test_one_action_sees_one_version(begin: Begin, free_port: int, wait_until: Until) -> None:
+def test_one_action_sees_one_version(begin: Begin, wait_until: Until) -> None:
     """Edge, a service, gateway, another service: a flag moves in the middle, then is killed. The
     edge knows the user by a token."""
 
@@ -100,7 +100,7 @@ def test_one_action_sees_one_version(begin: Begin, free_port: int, wait_until: U
                 "key": [{"claim": "sub"}, {"header": "x-user"}],
                 "jwt": {"jwks": str(keys), "issuer": ISSUER, "audience": [AUDIENCE]},
             }
-            world.start_proxy(free_port, context=rules, decisions={"baggage": True})
+            world.start_proxy(context=rules, decisions={"baggage": True})
             await world.ready(http)
             await world.stage(http, "live")
             theirs = {

@@ -12,11 +12,11 @@ Begin = Callable[[], AbstractAsyncContextManager[Any]]
 Until = Callable[[Callable[[], Any]], Any]
 
 
-def test_endpoints(begin: Begin, free_port: int, wait_until: Until) -> None:
+def test_endpoints(begin: Begin, wait_until: Until) -> None:
     async def run() -> None:
         async with begin() as world, httpx.AsyncClient(trust_env=False, timeout=20) as http:
             one, two = (f"http://127.0.0.1:{each.port}" for each in (world.old, world.new))
-            world.start_proxy(free_port, monolith={"endpoints": [one, two]})
+            world.start_proxy(monolith={"endpoints": [one, two]})
             await world.ready(http)
             told = [(await http.get(f"{world.edge}/other")).text for _ in range(20)]
             assert set(told) == {"old 0", "new 0"}

@@ -223,13 +223,13 @@ Begin = Callable[[], AbstractAsyncContextManager[Any]]
 Until = Callable[[Callable[[], Any]], Any]
 
 
-def test_the_flag_server_gets_them(begin: Begin, free_port: int, wait_until: Until) -> None:
+def test_the_flag_server_gets_them(begin: Begin, wait_until: Until) -> None:
     async def fails(_head: bytes, _reader: Any, writer: Any) -> None:
         writer.write(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 4\r\n\r\ndown")
 
     async def run() -> None:
         async with begin() as world, httpx.AsyncClient(trust_env=False, timeout=20) as http:
-            world.start_proxy(free_port, workers=1, expose_decision=True)
+            world.start_proxy(workers=1, expose_decision=True)
             await world.ready(http)
             for _ in range(3):
                 await http.get(f"{world.edge}/articles/1", headers={"X-User": "alice"})

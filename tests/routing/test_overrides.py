@@ -90,14 +90,14 @@ Begin = Callable[[], AbstractAsyncContextManager[Any]]
 Until = Callable[[Callable[[], Any]], Any]
 
 
-def test_a_tester_is_ahead_of_everybody(begin: Begin, free_port: int, wait_until: Until) -> None:
+def test_a_tester_is_ahead_of_everybody(begin: Begin, wait_until: Until) -> None:
     async def run() -> None:
         async with begin() as world, httpx.AsyncClient(trust_env=False, timeout=20) as http:
             key = world.folder / "overrides.key"
             key.write_text("k" * 32)
             settings = {"overrides": {"key_file": str(key)}}
             everybody = {"networks": ["127.0.0.1/32"]}
-            world.start_proxy(free_port, **settings, expose_decision=everybody)
+            world.start_proxy(**settings, expose_decision=everybody)
             await world.ready(http)
             await world.stage(http, "dualwrite")
             url = f"{world.edge}/articles/1"

@@ -28,12 +28,12 @@ WEBSOCKET = b"GET /other HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: 
 SWITCHES = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
 
 
-def test_one_running_proxy(begin: Begin, free_port: int) -> None:
+def test_one_running_proxy(begin: Begin) -> None:
     """Every peer of this file, one after another."""
 
     async def run() -> None:
-        async with begin() as world, httpx.AsyncClient(trust_env=False) as http:
-            world.start_proxy(free_port)
+        async with begin() as world, httpx.AsyncClient(trust_env=False, timeout=20) as http:
+            world.start_proxy()
             await world.ready(http)
             for peer in PEERS:
                 world.old.answer = world.old.echo

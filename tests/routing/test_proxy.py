@@ -5,7 +5,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
@@ -20,12 +19,6 @@ Until = Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]
 ALICE = {"x-user": "alice"}
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def scenario(
     begin: Begin, play: Callable[[Any, httpx.AsyncClient], Awaitable[None]], **changes: object
 ) -> None:
@@ -33,22 +26,11 @@ def scenario(
 
     async def run() -> None:
         async with begin() as world, httpx.AsyncClient(trust_env=False, timeout=20) as http:
-            world.start_proxy(free_port(), **changes)
+            world.start_proxy(**changes)
             await world.ready(http)
             await play(world, http)
 
     asyncio.run(run())
-
-
-async def raw(origin: str, data: bytes) -> bytes:
-    """What comes back for `data` until the connection closes."""
-    host, _, port = origin.removeprefix("http://").partition(":")
-    reader, writer = await asyncio.open_connection(host, int(port))
-    try:
-        writer.write(data)
-        return await asyncio.wait_for(reader.read(), 20)
-    finally:
-        writer.close()
 
 
 def test_messages(begin: Begin) -> None:
@@ -72,17 +54,17 @@ def test_messages(begin: Begin) -> None:
 
         pipelined = b"GET /articles/1 HTTP/1.1\r\nHost: a\r\n\r\n" * 3
         last = b"GET /other HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
-        answers = await raw(world.edge, pipelined + last)
+        answers = await world.on_wire(pipelined + last)
         assert (answers.count(b"new 0"), answers.count(b"old 0")) == (3, 1)
         assert answers.endswith(b"old 0")
 
-        oldest = await raw(world.edge, b"GET /other HTTP/1.0\r\n\r\n")
+        oldest = await world.on_wire(b"GET /other HTTP/1.0\r\n\r\n")
         assert oldest.startswith(b"HTTP/1.1 200 OK\r\n")
         assert oldest.endswith(b"\r\n\r\nold 0")
 
-        slow = await raw(world.edge, b"GET /articles/1 HTTP/1.1\r\nHost:")
+        slow = await world.on_wire(b"GET /articles/1 HTTP/1.1\r\nHost:")
         assert slow.startswith(b"HTTP/1.1 408 ")
-        refused = await raw(world.edge, b"GET / HTTP/1.1\r\nHost: a\r\nX : y\r\n\r\n")
+        refused = await world.on_wire(b"GET / HTTP/1.1\r\nHost: a\r\nX : y\r\n\r\n")
         assert refused.startswith(b"HTTP/1.1 400 ")
         assert b"application/problem+json" in refused
 
@@ -99,7 +81,7 @@ def test_messages(begin: Begin) -> None:
 
         world.new.answer = chunked
         assert (await http.get(url, headers=ALICE)).text == "abcde"
-        bare = await raw(world.edge, b"GET /articles/1 HTTP/1.0\r\nX-User: alice\r\n\r\n")
+        bare = await world.on_wire(b"GET /articles/1 HTTP/1.0\r\nX-User: alice\r\n\r\n")
         assert bare.endswith(b"\r\n\r\nabcde")
 
         async def interim(_head: bytes, reader: Any, writer: Any) -> None:
@@ -110,7 +92,7 @@ def test_messages(begin: Begin) -> None:
         world.new.answer = interim
         asked = b"PUT /articles/1 HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n"
         asked += b"Content-Length: 2\r\nConnection: close\r\n\r\nok"
-        told = await raw(world.edge, asked)
+        told = await world.on_wire(asked)
         assert told.startswith(b"HTTP/1.1 100 ")
         assert told.endswith(b"ok")
 
@@ -123,7 +105,7 @@ def test_messages(begin: Begin) -> None:
 
         world.new.answer = upgrade
         asked = b"GET /articles/1 HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\n"
-        tunnel = await raw(world.edge, asked + b"Upgrade: websocket\r\n\r\nping")
+        tunnel = await world.on_wire(asked + b"Upgrade: websocket\r\n\r\nping")
         assert tunnel.startswith(b"HTTP/1.1 101 ")
         assert tunnel.endswith(b"echo ping")
 
@@ -148,7 +130,7 @@ def test_limits(begin: Begin) -> None:
                 200,
             ),
         ):
-            answer = await raw(world.edge, data)
+            answer = await world.on_wire(data)
             assert answer.startswith(b"HTTP/1.1 %d " % status), data
 
         async def tunnel(_head: bytes, reader: Any, writer: Any) -> None:
@@ -161,7 +143,7 @@ def test_limits(begin: Begin) -> None:
         writer.write(WEBSOCKET)
         assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
         world.old.answer = stalls
-        late = await raw(world.edge, start + b"Content-Length: 1\r\nConnection: close\r\n\r\na")
+        late = await world.on_wire(start + b"Content-Length: 1\r\nConnection: close\r\n\r\na")
         assert late.startswith(b"HTTP/1.1 504 ")
 
         async def half(_head: bytes, reader: Any, writer: Any) -> None:
@@ -170,7 +152,7 @@ def test_limits(begin: Begin) -> None:
 
         world.old.answer = half
         with contextlib.suppress(ConnectionResetError):
-            cut = await raw(world.edge, b"GET /other HTTP/1.1\r\nHost: a\r\n\r\n")
+            cut = await world.on_wire(b"GET /other HTTP/1.1\r\nHost: a\r\n\r\n")
             assert cut.endswith(b"half")
 
         # By now the time for a whole request is long over for the tunnel, but it has none.
@@ -265,7 +247,7 @@ def test_the_same_user_on_the_same_side(begin: Begin) -> None:
         sides: dict[str, set[str]] = {}
         for number in range(160):
             user = f"user-{number % 40}"
-            async with httpx.AsyncClient(trust_env=False) as fresh:
+            async with httpx.AsyncClient(trust_env=False, timeout=20) as fresh:
                 answer = await fresh.get(f"{world.edge}/articles/1", headers={"x-user": user})
             sides.setdefault(user, set()).add(answer.text)
         assert all(len(side) == 1 for side in sides.values())
@@ -356,25 +338,25 @@ def test_routes_change_while_it_runs(begin: Begin, wait_until: Until) -> None:
     scenario(begin, play)
 
 
-def test_last_known_flags(begin: Begin) -> None:
+def test_last_known_flags(begin: Begin, free_port: int) -> None:
     """A proxy that starts while the flag server is away decides by the flags on disk."""
 
     async def run() -> None:
         async with begin() as world, httpx.AsyncClient(trust_env=False, timeout=20) as http:
-            world.start_proxy(free_port())
+            world.start_proxy()
             await world.ready(http)
             await world.stage(http, "live")
             world.end()
             cache = world.folder / "flags.json"
             assert cache.stat().st_mode & 0o777 == 0o600
-            world.flags = f"http://127.0.0.1:{free_port()}"
-            world.start_proxy(free_port())
+            world.flags = f"http://127.0.0.1:{free_port}"
+            world.start_proxy()
             await world.ready(http)
             assert (await http.get(f"{world.edge}/articles/1", headers=ALICE)).text == "new 0"
             assert {w["flags"] for w in (await world.stats(http))["workers"]} == {"cached"}
             world.end()
             cache.write_text("{ broken")
-            world.start_proxy(free_port())
+            world.start_proxy()
 
             async def serves() -> bool:
                 with contextlib.suppress(httpx.TransportError):

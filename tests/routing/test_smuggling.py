@@ -554,23 +554,12 @@ ANSWER = b"HTTP/1.1 "
 REFUSAL = b"\r\nContent-Type: application/problem+json\r\n"
 
 
-async def on_wire(origin: str, data: bytes) -> bytes:
-    """What comes back for `data` until the proxy closes, though this end stays open."""
-    host, _, port = origin.removeprefix("http://").partition(":")
-    reader, writer = await asyncio.open_connection(host, int(port))
-    try:
-        writer.write(data)
-        return await asyncio.wait_for(reader.read(), 20)
-    finally:
-        writer.close()
-
-
-def test_one_running_proxy(begin: Begin, free_port: int) -> None:
+def test_one_running_proxy(begin: Begin) -> None:
     """The whole table again: closed after one refusal, and no origin hears of it."""
 
     async def run() -> None:
-        async with begin() as world, httpx.AsyncClient(trust_env=False) as http:
-            world.start_proxy(free_port)
+        async with begin() as world, httpx.AsyncClient(trust_env=False, timeout=20) as http:
+            world.start_proxy()
             await world.ready(http)
             for part in (refused_requests, refused_bodies, meanings, refused_answers, excess):
                 world.old.seen.clear()
@@ -581,23 +570,23 @@ def test_one_running_proxy(begin: Begin, free_port: int) -> None:
 
 async def refused_requests(world: Any) -> None:
     async def one(name: str, status: int, data: bytes) -> None:
-        answer = await on_wire(world.edge, data + SMUGGLED)
+        answer = await world.on_wire(data + SMUGGLED)
         assert answer.startswith(b"%b%d " % (ANSWER, status)), name
         assert answer.count(REFUSAL) == answer.count(b"\r\nConnection: close\r\n") == 1, name
 
     await asyncio.gather(*(one(name, *shape) for name, shape in REFUSED.items()))
     # A recursion for each empty line would end in an error, and without an answer.
     for count in (1, 20_000):
-        answer = await on_wire(world.edge, b"\r\n" * count + b"\n" + SMUGGLED)
+        answer = await world.on_wire(b"\r\n" * count + b"\n" + SMUGGLED)
         assert answer.startswith(ANSWER + b"400 ")
     assert world.old.seen == []
-    answer = await on_wire(world.edge, b"\r\n" * 20_000 + LAST)
+    answer = await world.on_wire(b"\r\n" * 20_000 + LAST)
     assert answer.startswith(ANSWER + b"200 ")
 
 
 async def refused_bodies(world: Any) -> None:
     async def one(name: str, data: bytes) -> None:
-        answer = await on_wire(world.edge, post(CHUNKS, data) + SMUGGLED)
+        answer = await world.on_wire(post(CHUNKS, data) + SMUGGLED)
         assert answer.startswith(ANSWER + b"400 "), name
         assert answer.count(REFUSAL) == 1, name
 
@@ -613,7 +602,7 @@ async def refused_bodies(world: Any) -> None:
 async def meanings(world: Any) -> None:
     for name, (data, forward, _) in ACCEPTED.items():
         world.old.seen.clear()
-        answer = await on_wire(world.edge, data + LAST)
+        answer = await world.on_wire(data + LAST)
         assert answer.count(ANSWER + b"200 ") == 2, name
         first, last = world.old.seen
         assert first.startswith(forward), name
@@ -626,7 +615,7 @@ async def refused_answers(world: Any) -> None:
 
     async def one(name: str) -> None:
         asked = get(b"POST /a/" + name.encode() + b" HTTP/1.1")
-        told = await on_wire(world.edge, asked + get(b"GET / HTTP/1.1", b"Connection: close\r\n"))
+        told = await world.on_wire(asked + get(b"GET / HTTP/1.1", b"Connection: close\r\n"))
         if name == "status-1xx-then-garbage":
             _, _, told = told.partition(b"\r\n\r\n")
         assert told.startswith(ANSWER + b"502 "), name
@@ -636,7 +625,7 @@ async def refused_answers(world: Any) -> None:
     await asyncio.gather(*map(one, REFUSED_RESPONSES))
     # Asked for a WebSocket, the origin may change to that and to nothing else.
     asked = b"GET /a/101-another-protocol HTTP/1.1\r\nHost: a\r\nConnection: upgrade, close\r\n"
-    told = await on_wire(world.edge, asked + b"Upgrade: websocket\r\n\r\n")
+    told = await world.on_wire(asked + b"Upgrade: websocket\r\n\r\n")
     assert told.startswith(ANSWER + b"502 ")
     world.old.answer = echo
 
@@ -653,7 +642,7 @@ async def excess(world: Any) -> None:
                 writer.write(data + SPLIT)
 
         world.old.answer = answer
-        told = await on_wire(world.edge, get(method + b" /other HTTP/1.1") + LAST)
+        told = await world.on_wire(get(method + b" /other HTTP/1.1") + LAST)
         assert b"smuggled" not in told, name
         first, _, last = told.rpartition(ANSWER)
         assert first.endswith(b"\r\n\r\n" + body), name

@@ -272,7 +272,7 @@ Until = Callable[[Callable[[], Any]], Any]
 
 
 def test_a_collector_gets_them(
-    begin: Begin, free_port: int, wait_until: Until, monkeypatch: pytest.MonkeyPatch
+    begin: Begin, wait_until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also those that wait when the proxy ends; and the collector's key is shown to nobody."""
     monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "50")
@@ -287,7 +287,7 @@ def test_a_collector_gets_them(
             "ratio": 0,
         }
         async with server, begin() as world, httpx.AsyncClient(trust_env=False, timeout=20) as http:
-            world.start_proxy(free_port, tracing=settings)
+            world.start_proxy(tracing=settings)
             await world.ready(http)
             for flags, state in (("01", "a=b"), ("00", "c=d")):
                 came = {"traceparent": f"00-{TRACE}-{SPAN}-{flags}", "tracestate": state}

@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
 from playwright.sync_api import Browser, Error, Page, Request, Response, sync_playwright
 
 CHROMIUM: Final = Path("/usr/bin/chromium")
@@ -99,8 +100,9 @@ class SdkPage:
             self.errors.append(message.text)
 
 
-@contextmanager
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
+    """Import it in a conftest.py to use it. While it lives, nothing else can use asyncio."""
     assert CHROMIUM.exists(), f"{CHROMIUM} is not there: install Debian's package chromium"
     with sync_playwright() as playwright:
         try:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 import httpx
 import pytest
+from flask import Flask
+from jinja2.bccache import Bucket, BytecodeCache
 
 from flags.model import STAGES_BY_COUNT, Defaults, Flag, Variation
 
@@ -16,6 +18,27 @@ if TYPE_CHECKING:
 
 TOKEN: Final = "api-alice-7b1f44d2"
 HOME: Final = "/p/cms/production"
+
+
+class Compiled(BytecodeCache):
+    """Templates of all servers of this process."""
+
+    def __init__(self) -> None:
+        self._compiled: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if known := self._compiled.get(bucket.key):
+            bucket.bytecode_from_string(known)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._compiled[bucket.key] = bucket.bytecode_to_string()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def templates_compiled_once() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Flask, "jinja_options", {"bytecode_cache": Compiled()})
+        yield
 
 
 class Browser(httpx.Client):

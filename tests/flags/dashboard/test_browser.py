@@ -1,43 +1,26 @@
-"""The dashboard in a real browser: live updates, sliders, keyboard, narrow screens.
+"""The dashboard in a real browser: live updates, sliders, keyboard, narrow screens."""
 
-Skipped where there is no Chromium; `CHROMIUM` names another one than Debian's.
-"""
-
-import os
 import random
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from flags.dashboard.forms.serving import balanced
 
 if TYPE_CHECKING:
     from tests.flags.conftest import Server
 
-CHROMIUM: Final = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 TOKEN: Final = "api-alice-7b1f44d2"
 HOME: Final = "/p/cms/production"
 PATIENCE: Final = 20_000
 """Milliseconds."""
-ARGUMENTS: Final = (
-    "--headless --no-sandbox --disable-gpu --disable-background-networking "
-    "--disable-component-update --disable-sync --no-first-run --disable-quic"
-).split()
 ON: Final = {"kind": "turnFlagOn"}
 OFF: Final = {"kind": "turnFlagOff"}
 
 pytestmark = pytest.mark.xdist_group("browser")
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    expect.set_options(timeout=PATIENCE)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
+expect.set_options(timeout=PATIENCE)
 
 
 @pytest.fixture
@@ -57,10 +40,8 @@ def window(chromium: Browser, server: "Server") -> Iterator[Callable[..., Page]]
             lambda said: problems.append(said.text) if "Content Security" in said.text else None,
         )
         if token:
-            page.goto("/login")
-            page.get_by_label("API token").fill(token)
-            page.get_by_role("button", name="Sign in").click()
-            page.wait_for_url(f"**{HOME}/")
+            assert context.request.post("/login", form={"token": token}).ok
+            page.goto(f"{HOME}/")
         return page
 
     yield open_window

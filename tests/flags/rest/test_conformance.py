@@ -1,6 +1,7 @@
 """The running server does what its OpenAPI document says, whatever it is sent."""
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -53,6 +54,8 @@ DEPENDS: Final = frozenset(
 JSON Schema cannot say that, so that `positive_data_acceptance` does not apply to them. All other
 checks do.
 """
+EACH: Final = {"postFlagConfigScheduledChanges": 7}
+"""Of so many covering cases one is sent: the instructions are those of `patchFeatureFlag`."""
 
 
 class World:
@@ -133,9 +136,10 @@ def test_conformance(
             world.make()
 
     modes = list(GenerationMode)
-    for case in SCHEMA.iter_coverage_cases(
+    covering = SCHEMA.iter_coverage_cases(
         described, generation_modes=modes, generation_config=SCHEMA.config.generation
-    ):
+    )
+    for case in islice(covering, 0, None, EACH.get(operation.name, 1)):
         check(case)
     anything = st.one_of([described.as_strategy(generation_mode=mode) for mode in modes])
     LIMITS(given(anything)(check))()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import Browser
 
-from browser_page import SdkPage, chromium, page_server, posted
+from browser_page import SdkPage, page_server, posted
 from flag_builders import CLAUSE, OFF, ON, Wait
 from node_sdk import browser_bundle
 
@@ -27,21 +27,15 @@ generations = pytest.mark.parametrize(
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
 def origin() -> Iterator[str]:
     with page_server(browser_bundle()) as origin:
         yield origin
 
 
 @pytest.fixture
-def page(browser: Browser, origin: str) -> Iterator[SdkPage]:
+def page(chromium: Browser, origin: str) -> Iterator[SdkPage]:
     """With an empty storage."""
-    with browser.new_context() as context:
+    with chromium.new_context() as context:
         yield SdkPage(context.new_page(), origin)
 
 

@@ -1,21 +1,15 @@
 """Both databases, empty or with the project `cms`, and stores that tests open on them."""
 
-import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Final
 
 import pytest
 
-from flag_builders import ALICE, CMS, ORIGIN, PRODUCTION, Wait, an_environment
+from flag_builders import ALICE, CMS, ORIGIN, PRODUCTION, an_environment
 from flags.store import Store
 from postgres import PostgresServer
 from postgres import postgres_server as postgres_server
-
-PATIENCE: Final = 60.0
-"""Seconds that any awaited condition may take on a loaded machine before the test fails."""
 
 
 @pytest.fixture(scope="session")
@@ -57,16 +51,3 @@ def store(database: str, opened: Callable[[str], Store]) -> Store:
     environments = [an_environment(PRODUCTION), an_environment("staging")]
     store.environments.create_project(CMS, environments, ALICE)
     return store
-
-
-@pytest.fixture
-def wait() -> Wait:
-    """Waits until a condition holds; fails after `PATIENCE` seconds."""
-
-    def wait_until(condition: Callable[[], bool], what: str) -> None:
-        pause, deadline = threading.Event(), time.monotonic() + PATIENCE
-        while not condition():
-            assert time.monotonic() < deadline, f"waited in vain for {what}"
-            pause.wait(0.01)
-
-    return wait_until

@@ -291,6 +291,33 @@ def test_a_changed_plan_pauses(at_step: Rollout, short: Steps) -> None:
     assert advance(after, short[:1], seen(), 101.0) == (), "said once"
 
 
+@pytest.mark.parametrize(
+    ("changes", "kind"),
+    [
+        pytest.param(
+            {
+                "flag": SeenFlag(
+                    version=4,
+                    on=False,
+                    weights=LIVE_5,
+                    change=Change(by="bob", via="", comment="", audit_id="a"),
+                )
+            },
+            Kind.FLAG_CHANGED_BY_OTHER,
+            id="flag",
+        ),
+        pytest.param({"services_off": {"cart": "cart is off"}}, Kind.KILLED, id="service"),
+    ],
+)
+def test_a_plan_that_changed_after_completion_matters_once_it_pauses(
+    in_phase: Make, short: Steps, changes: dict[str, Any], kind: Kind
+) -> None:
+    rollout = in_phase(Phase.COMPLETE)
+    assert advance(rollout, short[:1], seen(), 100.0) == ()
+    events = advance(rollout, short[:1], seen(**changes), 100.0)
+    assert kinds(events) == [kind, Kind.PLAN_CHANGED]
+
+
 def test_completed_is_still_watched(in_phase: Make, short: Steps) -> None:
     rollout = in_phase(Phase.PENDING, step=len(short), entered=2)
     events = advance(rollout, short, seen(), 100.0)
