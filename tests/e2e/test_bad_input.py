@@ -125,7 +125,7 @@ def test_a_used_port(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["secrets.json", "instance.json", "processes.json", "rollout.db"])
 def test_a_corrupt_state_file(tmp_path: Path, ended: Running, name: str) -> None:
     state = tmp_path / "state"
-    shutil.copytree(ended.state, state)
+    shutil.copytree(ended.state, state, ignore=shutil.ignore_patterns("*.sock"))
     (state / name).write_bytes(b"\x00not what it was" * 1000)
     for side in state.glob("rollout.db-*"):
         side.unlink()
