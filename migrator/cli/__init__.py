@@ -7,7 +7,7 @@ import typer
 
 from flags.errors import FlagsError
 from migrator import __version__
-from migrator.cli import down, init, logs, plan, proxy, rollout, serve, up, writes
+from migrator.cli import discover, down, init, logs, plan, proxy, rollout, serve, up, writes
 from migrator.errors import MigratorError
 from routing.errors import RoutingError
 
@@ -37,6 +37,7 @@ def _root(
 
 
 app.command()(init.init)
+app.command()(discover.discover)
 app.add_typer(plan.plan_app, name="plan")
 app.command()(up.up)
 app.command()(down.down)
