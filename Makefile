@@ -13,7 +13,7 @@ PLAN := samples/cms-app/migration.yaml
 
 .PHONY: help demo up load down test lint types unit compiled bench-analysis bench-flags bench-proxy lock clean
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("error: Python 3.11 or newer is needed, found %d.%d\nhint: make PYTHON=/path/to/python3.11" % v[:2])'
