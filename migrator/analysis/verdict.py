@@ -57,6 +57,9 @@ class Outcome(StrEnum):
     NOT_ENOUGH_DATA = "not_enough_data"
 
 
+_WORST_FIRST: Final = (Outcome.FAILED, Outcome.NOT_ENOUGH_DATA, Outcome.PASSED)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """`evidence` is a sentence with the numbers; `certain`: needs no second look.
@@ -90,18 +93,13 @@ def judge(
         return _open(f"{new.requests} of {needed} requests at the service so far")
     past = history if old.requests < MIN_BASELINE else NOTHING
     found = list(_metrics(new, old, past, limits))
-    for outcome in (Outcome.FAILED, Outcome.NOT_ENOUGH_DATA):
-        for verdict in found:
-            if verdict.outcome is not outcome:
-                continue
-            # Few requests can look bad by chance: only a pass may be given on an explicit small
-            # number.
-            if new.requests < MIN_JUDGED:
-                return replace(verdict, outcome=Outcome.NOT_ENOUGH_DATA)
-            return verdict
-    if new.requests < needed:
+    worst = min(found, key=lambda verdict: _WORST_FIRST.index(verdict.outcome))
+    # Few requests can look bad by chance: only a pass may be given on an explicit small number.
+    if worst.outcome is Outcome.FAILED and new.requests < MIN_JUDGED:
+        return replace(worst, outcome=Outcome.NOT_ENOUGH_DATA)
+    if worst.outcome is Outcome.PASSED and new.requests < needed:
         return _open(f"{new.requests} of {needed} requests at the service so far")
-    return found[0]
+    return worst
 
 
 def confirm(watch: Watch, verdict: Verdict) -> tuple[Watch, Verdict]:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from math import inf
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ SCENARIO = Scenario(new=BUSY, old=BUSY, limits=Analysis(), seconds=10)
         pytest.param({"new": Origin(rate=0.1, errors=1)}, False, id="hardly a request"),
     ],
 )
-def test_a_run(changes: dict[str, Origin], failed: bool) -> None:
+def test_a_run(changes: dict[str, Any], failed: bool) -> None:
     run = simulate(replace(SCENARIO, **changes), Random(1))  # noqa: S311 - a simulation
     assert (run.failed < inf) is failed
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrator.analysis.sample import NOTHING, Sample
+from migrator.analysis.sample import NOTHING, Histogram, Sample
 from migrator.analysis.stats import Counters
 from migrator.analysis.verdict import (
     CONFIRM,
@@ -196,7 +196,12 @@ def test_below_the_least_number_nothing_is_ever_failed(
     requests: int, needed: int, data: st.DataObject
 ) -> None:
     errors = data.draw(st.integers(0, requests))
-    watch = window(Sample(requests=requests, errors=errors), Sample(requests=1000))
+    slow = data.draw(st.integers(0, requests))
+    new = Histogram(bounds_ms=(10.0, 1000.0), counts=(requests - slow, slow, 0))
+    old = Histogram(bounds_ms=(10.0, 1000.0), counts=(1000, 0, 0))
+    watch = window(
+        Sample(requests=requests, errors=errors, latency=new), Sample(requests=1000, latency=old)
+    )
     assert judge(watch, Analysis(), needed=needed).outcome is not FAILED
 
 
