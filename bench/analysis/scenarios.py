@@ -27,7 +27,7 @@ class Case:
     """Of the runs that are asked for; less where runs are long."""
 
 
-def _rolled_back(goal: float | None) -> Figures:
+def _rolled_back(goal: float) -> Figures:
     """`goal`: percent of runs."""
 
     def figures(name: str, runs: Sequence[Run]) -> list[Result]:
@@ -53,7 +53,7 @@ def _found_in(seconds: float, goal: float | None = 5, *, since: float = 0.0) -> 
         late = _percent(run.failed > since + seconds for run in runs)
         return [
             Result(name=f"{name}: not found in {seconds:g} s", value=late, unit="%", goal=goal),
-            _median(name, runs, since),
+            *_median(name, runs, since),
         ]
 
     return figures
@@ -61,12 +61,13 @@ def _found_in(seconds: float, goal: float | None = 5, *, since: float = 0.0) -> 
 
 def _found_later(name: str, runs: Sequence[Run]) -> list[Result]:
     wrong = _percent(run.passed for run in runs)
-    return [Result(name=f"{name}: passed", value=wrong, unit="%", goal=0), _median(name, runs)]
+    return [Result(name=f"{name}: passed", value=wrong, unit="%", goal=0), *_median(name, runs)]
 
 
-def _median(name: str, runs: Sequence[Run], since: float = 0.0) -> Result:
+def _median(name: str, runs: Sequence[Run], since: float = 0.0) -> list[Result]:
+    """None where half of the runs found nothing."""
     middle = median(run.failed for run in runs) - since
-    return Result(name=f"{name}: found, median", value=middle, unit="s")
+    return [Result(name=f"{name}: found, median", value=middle, unit="s")] if middle < inf else []
 
 
 def _percent(hits: Iterable[bool]) -> float:
