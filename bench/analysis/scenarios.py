@@ -129,7 +129,7 @@ CASES: Final = (
         name="errors 0.5 to 5 %, 1/s",
         scenario=replace(_scenario(_QUIET_ERRORS, QUIET, _LONG), past=QUIET),
         figures=_found_later,
-        share=0.05,
+        share=0.025,
     ),
     Case(
         name="latencies doubled",
@@ -146,7 +146,7 @@ CASES: Final = (
         name="latencies doubled, 1/s",
         scenario=replace(_scenario(_QUIET_SLOW, QUIET, _LONG), past=QUIET),
         figures=_found_later,
-        share=0.05,
+        share=0.0125,
     ),
     *(
         Case(

@@ -170,9 +170,8 @@ def _errors(new: Sample, old: Sample, past: Sample, margin: float) -> Verdict:
 
 def _worse_now(old: Sample, past: Sample) -> bool:
     """Whether the old origin fails more often than it used to."""
-    if old.error_rate <= past.error_rate:
-        return False
-    return log_evidence_of_increase(_errors_of(old), _errors_of(past), 0.0) >= _DRIFT
+    evidence = log_evidence_of_increase(_errors_of(old), _errors_of(past), 0.0, threshold=_DRIFT)
+    return evidence >= _DRIFT
 
 
 def _shared(new: Sample, old: Sample) -> bool:
@@ -182,6 +181,16 @@ def _shared(new: Sample, old: Sample) -> bool:
     return log_evidence_of_increase(_errors_of(new), _errors_of(old), 0.0) <= 0
 
 
+def _slower_now(old: Histogram, past: Histogram, q: float) -> bool:
+    """Whether the old origin is slower than it used to be."""
+    return log_evidence_of_slowdown(old, past, q, _the_same, threshold=_DRIFT) >= _DRIFT
+
+
+def _shared_slowness(new: Histogram, old: Histogram, q: float) -> bool:
+    """`_shared`, for a quantile of latency."""
+    return old.total >= MIN_JUDGED and log_evidence_of_slowdown(new, old, q, _the_same) <= 0
+
+
 def _latency(
     new: Histogram, old: Histogram, past: Histogram, q: float, limit: LatencyLimit
 ) -> Verdict:
@@ -189,7 +198,7 @@ def _latency(
         return _allowed(quantile, limit)
 
     longer, baseline = None, old
-    if past.total and log_evidence_of_slowdown(old, past, q, _the_same) < _DRIFT:
+    if past.total and not _slower_now(old, past, q):
         longer = baseline = past + old
     (was,), (now,) = baseline.quantiles((q,)), new.quantiles((q,))
     text = (
@@ -197,12 +206,7 @@ def _latency(
         f"limit ×{limit.max_ratio:g} and +{format_duration(limit.min_increase)}"
     )
     evidence = log_evidence_of_slowdown(new, old, q, allowed, longer, threshold=_LATENCY_REFUTED)
-    shared = (
-        longer is not None
-        and old.total >= MIN_JUDGED
-        and log_evidence_of_slowdown(new, old, q, _the_same) <= 0
-    )
-    if evidence >= _LATENCY_REFUTED and not shared:
+    if evidence >= _LATENCY_REFUTED and not (longer and _shared_slowness(new, old, q)):
         return Verdict(outcome=Outcome.FAILED, evidence=text)
     # A quantile of too few requests is only the slowest of them.
     if now <= allowed(was) or min(new.total, baseline.total) * (1 - q) < 1:
