@@ -15,6 +15,7 @@ DOCUMENTS = (
     "CONTRIBUTING.md",
     "docs/plan.md",
     "docs/architecture.md",
+    "docs/analysis.md",
     "docs/proxy.md",
     "docs/performance.md",
     "docs/flag-server.md",
