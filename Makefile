@@ -11,9 +11,9 @@ AS_COMPILED := PYTHONSAFEPATH=1 PYTHONPATH=$(CURDIR)/build/compiled:$(CURDIR)
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n 3 --dist loadgroup
 PLAN := samples/cms-app/migration.yaml
 
-.PHONY: help demo up load down test lint types unit compiled bench-flags bench-proxy lock clean
+.PHONY: help demo up load down test lint types unit compiled bench-analysis bench-flags bench-proxy lock clean
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("error: Python 3.11 or newer is needed, found %d.%d\nhint: make PYTHON=/path/to/python3.11" % v[:2])'
@@ -76,6 +76,9 @@ unit: $(SYSTEM)
 
 compiled: $(COMPILED) ## Test the proxy as it is compiled for production
 	@$(AS_COMPILED) $(PYTEST) --import-mode=append --confcutdir tests/routing tests/routing
+
+bench-analysis: $(READY) ## Simulate rollouts through the statistics; takes about three minutes of one core
+	@$(BIN)/python -m bench.analysis
 
 bench-flags: $(READY) ## Measure the flag server; takes about three minutes
 	@$(BIN)/python -m bench.flags $(PARTS)

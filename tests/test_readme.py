@@ -16,6 +16,7 @@ DOCUMENTS = (
     "docs/plan.md",
     "docs/architecture.md",
     "docs/discover.md",
+    "docs/analysis.md",
     "docs/proxy.md",
     "docs/performance.md",
     "docs/flag-server.md",

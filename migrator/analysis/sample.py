@@ -4,9 +4,11 @@ Owns the arithmetic on counters. Called by the windows, the verdict and the roll
 knows where the numbers came from.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import accumulate
+from operator import add, sub
 from typing import Any, Final
 
 
@@ -28,40 +30,53 @@ class Histogram:
             # A newer proxy with other buckets: figures that cannot be added are dropped, not bent.
             return other
         return Histogram(
-            bounds_ms=self.bounds_ms,
-            counts=tuple(a + b for a, b in zip_longest(self.counts, other.counts, fillvalue=0)),
+            bounds_ms=self.bounds_ms, counts=tuple(map(add, *_same_length(self, other)))
         )
 
     def minus(self, earlier: "Histogram") -> "Histogram":
         """What was counted after `earlier`, a former state of the same cumulative histogram."""
         if self.bounds_ms != earlier.bounds_ms:
             return self
-        pairs = zip_longest(self.counts, earlier.counts, fillvalue=0)
-        return Histogram(
-            bounds_ms=self.bounds_ms, counts=tuple(max(0, now - then) for now, then in pairs)
-        )
+        counts = tuple(map(sub, *_same_length(self, earlier)))
+        if min(counts, default=0) < 0:
+            counts = tuple(max(0, count) for count in counts)
+        return Histogram(bounds_ms=self.bounds_ms, counts=counts)
 
     def quantile(self, q: float) -> float | None:
         """Milliseconds at quantile `q`, linear inside its bucket; None of nothing.
 
         Above the last bound the last bound is returned: the truth is at least that.
         """
-        total = self.total
-        if not total:
-            return None
-        wanted, below, low = q * total, 0, 0.0
-        for bound, count in zip(self.bounds_ms, self.counts, strict=False):
-            if count and below + count >= wanted:
-                return low + (bound - low) * (wanted - below) / count
-            below, low = below + count, bound
-        return low
+        return self.quantiles((q,))[0] if self.total else None
 
-    def above(self, limit_ms: float) -> int:
-        """How many values are certainly above `limit_ms`: its own bucket is not counted."""
-        lower_edges = (0.0, *self.bounds_ms)
-        return sum(
-            count for edge, count in zip(lower_edges, self.counts, strict=False) if edge >= limit_ms
-        )
+    def quantiles(self, qs: Iterable[float]) -> list[float]:
+        """`quantile` for each of `qs`, in one pass; not of nothing."""
+        upto = list(accumulate(self.counts))
+        return [self._quantile(q, upto) for q in qs]
+
+    def _quantile(self, q: float, upto: list[int]) -> float:
+        wanted = q * upto[-1]
+        bucket = bisect_left(upto, wanted) if wanted else bisect_right(upto, 0)
+        if bucket >= len(self.bounds_ms):
+            return self.bounds_ms[-1] if self.bounds_ms else 0.0
+        below = upto[bucket - 1] if bucket else 0
+        low = self.bounds_ms[bucket - 1] if bucket else 0.0
+        return low + (self.bounds_ms[bucket] - low) * (wanted - below) / self.counts[bucket]
+
+    def tails(self) -> list[int]:
+        """How many values are above each bucket's lower bound, and a last 0."""
+        return list(accumulate((0, *reversed(self.counts))))[::-1]
+
+
+def _same_length(a: Histogram, b: Histogram) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Both counts; one that lacks that of the values above the last bound gets a 0."""
+    if len(a.counts) == len(b.counts):
+        return a.counts, b.counts
+    longest = max(len(a.counts), len(b.counts))
+    return (
+        a.counts + (0,) * (longest - len(a.counts)),
+        b.counts + (0,) * (longest - len(b.counts)),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ Pure. The controller gives each reading of the proxy's counters to `Watch.read`;
 at the result. A process that is killed and restarted fails some tens of requests within a second
 or two, all of which the monolith answers; that must not send everybody back. So each origin has a
 *run*: the latest readings in a row in which at least half of the requests failed. A run that ends
-within `RIDE_OUT` is an outage: it is counted, and its requests are left out of the rates. A run
+within `ride_out` is an outage: it is counted, and its requests are left out of the rates. A run
 that goes on is a broken service (see verdict.py).
 """
 
@@ -15,8 +15,6 @@ from typing import Final
 from migrator.analysis.sample import NOTHING, Sample
 from migrator.analysis.stats import Counters, Key, Origin
 
-RIDE_OUT: Final = 3.5
-"""Seconds that an origin may fail and still be taken for a process that restarts."""
 MIN_OUTAGE: Final = 5
 """Requests: fewer failures in a row are no outage, they count as errors."""
 OUTAGE_RATE: Final = 0.7
@@ -35,6 +33,11 @@ class Run:
     since: float
     sample: Sample
 
+    @property
+    def is_away(self) -> bool:
+        """It may be a process that restarts, as far as the share of failures tells."""
+        return self.sample.error_rate >= OUTAGE_RATE
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Track:
@@ -44,7 +47,7 @@ class Track:
     run: Run | None = None
     outages: int = 0
 
-    def add(self, sample: Sample, *, since: float) -> "Track":
+    def add(self, sample: Sample, *, since: float, ride_out: float) -> "Track":
         """With one more reading, which covers the time from `since`."""
         if not sample.requests:
             return self
@@ -52,16 +55,18 @@ class Track:
             begun = self.run or Run(since=since, sample=NOTHING)
             return replace(self, run=replace(begun, sample=begun.sample + sample))
         if self.run is None:
-            return replace(self, settled=self.settled + sample)
+            return Track(settled=self.settled + sample, outages=self.outages)
         run = self.run
-        outage = (
-            since - run.since <= RIDE_OUT
-            and run.sample.requests >= MIN_OUTAGE
-            and run.sample.error_rate >= OUTAGE_RATE
-        )
+        outage = since - run.since <= ride_out and run.sample.requests >= MIN_OUTAGE and run.is_away
         if outage:
             return Track(settled=self.settled + sample, outages=self.outages + 1)
         return Track(settled=self.settled + run.sample + sample, outages=self.outages)
+
+    def counted(self, at: float, ride_out: float) -> Sample:
+        """What counts for its rates at `at`: the open run too, unless it may still be an outage."""
+        if self.run is not None and self.run.is_away and at - self.run.since < ride_out:
+            return self.settled
+        return self.everything
 
     @property
     def everything(self) -> Sample:
@@ -75,6 +80,8 @@ class Watch:
 
     since: float
     at: float
+    ride_out: float
+    """Seconds that an origin may fail and still be taken for a process that restarts."""
     last: Counters
     new: Track = Track()
     old: Track = Track()
@@ -84,8 +91,8 @@ class Watch:
     """Since when every look at this window ended in a failure; see verdict.confirm."""
 
     @classmethod
-    def begin(cls, base: Counters, *, since: float) -> "Watch":
-        return cls(since=since, at=since, last=base, asked={})
+    def begin(cls, base: Counters, *, since: float, ride_out: float) -> "Watch":
+        return cls(since=since, at=since, ride_out=ride_out, last=base, asked={})
 
     def read(self, counters: Counters, *, at: float) -> "Watch":
         """With one more reading of the counters. A clock set back makes it last no time at all."""
@@ -98,8 +105,8 @@ class Watch:
             self,
             at=max(at, self.at),
             last=counters,
-            new=self.new.add(origins["new"], since=self.at),
-            old=self.old.add(origins["old"], since=self.at),
+            new=self.new.add(origins["new"], since=self.at, ride_out=self.ride_out),
+            old=self.old.add(origins["old"], since=self.at, ride_out=self.ride_out),
             asked=asked,
         )
 
@@ -110,4 +117,5 @@ class Watch:
         """
         if self.at - self.since < ROLL_AFTER or self.new.settled.requests < ROLL_REQUESTS:
             return self
-        return replace(Watch.begin(self.last, since=self.at), asked=self.asked)
+        begun = Watch.begin(self.last, since=self.at, ride_out=self.ride_out)
+        return replace(begun, asked=self.asked)

@@ -126,10 +126,13 @@ def _tree(plan: Migration, name: str, capability: Capability) -> Tree:
         schedule.add_row(*_row(step))
     tree.add(schedule)
     limits = capability.analysis
+    slower = ", ".join(
+        f"a p{q * 100:g} {limit.max_ratio:g} times and {format_duration(limit.min_increase)} longer"
+        for q, limit in limits.latency.by_quantile().items()
+    )
     tree.add(
         f"rolled back if the service has {format_share(limits.error_rate.max_increase)} more "
-        f"errors than the monolith, or a p99 {limits.latency.p99.max_ratio:g} times and "
-        f"{format_duration(limits.latency.p99.min_increase)} longer"
+        f"errors than the monolith, or {slower}"
     )
     return tree
 

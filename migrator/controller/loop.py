@@ -177,9 +177,10 @@ class Controller:
         if window is None:
             self.watches.pop(name, None)
             return Figures(counters=counters, asked={}, old=NOTHING, verdict=None)
+        limits = self.plan.spec.capabilities[name].analysis
         watch = self.watches.get(name)
         if watch is None or self._window_of.get(name) != window.seq:
-            watch = Watch.begin(window.base, since=window.since)
+            watch = Watch.begin(window.base, since=window.since, ride_out=limits.ride_out)
             self._window_of[name] = window.seq
         watch = watch.read(counters, at=now)
         step = rollout.steps[min(rollout.step, len(rollout.steps) - 1)]
@@ -187,7 +188,7 @@ class Controller:
             watch,
             judge(
                 watch,
-                self.plan.spec.capabilities[name].analysis,
+                limits,
                 history=rollout.history,
                 needed=needed_requests(step),
             ),

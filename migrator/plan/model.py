@@ -158,7 +158,7 @@ class Step(Model):
 
 
 class ErrorRateLimit(Model):
-    max_increase: Share = 1000
+    max_increase: Share = 500
     """New origin's error rate minus the old one's, in percentage points."""
 
 
@@ -170,12 +170,23 @@ class LatencyLimit(Model):
 
 
 class LatencyLimits(Model):
+    """A quantile without a limit of its own keeps that of p99."""
+
+    p50: LatencyLimit | None = None
+    p95: LatencyLimit | None = None
     p99: LatencyLimit = LatencyLimit()
+
+    def by_quantile(self) -> dict[float, LatencyLimit]:
+        """The limit in force for each quantile, such as 0.99."""
+        return {0.5: self.p50 or self.p99, 0.95: self.p95 or self.p99, 0.99: self.p99}
 
 
 class Analysis(Model):
     error_rate: ErrorRateLimit = ErrorRateLimit()
     latency: LatencyLimits = LatencyLimits()
+    ride_out: Duration = 3.5
+    """At least half of the requests may fail for so long before the service is switched off: a
+    process that restarts. 0s: switched off at once."""
 
 
 class Capability(Model):

@@ -87,11 +87,18 @@ def test_a_quantile_is_in_the_bucket_of_the_true_one(latencies: list[float], q: 
     assert found <= BOUNDS[bucket] + 1e-9
 
 
-@given(values, st.floats(0, 600))
-def test_above_never_counts_too_many(latencies: list[float], limit: float) -> None:
-    histogram = counted(latencies)
-    assert histogram.above(limit) <= sum(1 for latency in latencies if latency >= limit)
-    assert histogram.above(0) == len(latencies)
+@given(values)
+def test_tails_count_what_is_above_each_bound(latencies: list[float]) -> None:
+    above = [sum(1 for each in latencies if each > bound) for bound in BOUNDS]
+    assert counted(latencies).tails() == [len(latencies), *above, 0]
+
+
+@given(histograms, histograms, quantiles)
+def test_a_quantile_of_both_is_between_those_of_each(a: Histogram, b: Histogram, q: float) -> None:
+    of_both, of_a, of_b = (a + b).quantile(q), a.quantile(q), b.quantile(q)
+    if of_a is None or of_b is None or of_both is None:
+        return
+    assert min(of_a, of_b) - 1e-9 <= of_both <= max(of_a, of_b) + 1e-9
 
 
 def test_other_buckets_are_not_bent() -> None:

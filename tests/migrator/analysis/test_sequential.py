@@ -1,23 +1,32 @@
 """The sequential test: bounds that hold at every look, and power where it matters."""
 
-from math import inf, log
+from math import inf, isnan, log
 from random import Random
+from statistics import median
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrator.analysis.sequential import Rate, log_evidence_of_increase, lower_bound_of_increase
+from migrator.analysis.sequential import (
+    Rate,
+    log_evidence_of_increase,
+    requests_to_see,
+    stake,
+)
 from migrator.analysis.verdict import ALPHA
 
 RUNS, LOOKS, BATCH = 150, 50, 10
 REFUTED = log(1 / ALPHA)
 
 
-def alarms(old_rate: float, new_rate: float, margin: float, *, baseline: bool = True) -> list[int]:
+def alarms(
+    old_rate: float, new_rate: float, margin: float, *, baseline: bool = True, past: int = 0
+) -> list[int]:
     """The look at which each simulated rollout raised the alarm; LOOKS where none did."""
     chance, found = Random(20240601), []  # noqa: S311 - a simulation
     for _ in range(RUNS):
+        earlier = sum(chance.random() < old_rate for _ in range(past))
         new = old = 0
         alarm = LOOKS
         for look in range(LOOKS):
@@ -25,7 +34,11 @@ def alarms(old_rate: float, new_rate: float, margin: float, *, baseline: bool = 
             old += sum(chance.random() < old_rate for _ in range(BATCH))
             seen = (look + 1) * BATCH
             known = Rate(old, seen) if baseline else None
-            if log_evidence_of_increase(Rate(new, seen), known, margin) >= REFUTED:
+            longer = Rate(earlier + old, past + seen) if past else None
+            evidence = log_evidence_of_increase(
+                Rate(new, seen), known, margin, longer, threshold=REFUTED
+            )
+            if evidence >= REFUTED:
                 alarm = look
                 break
         found.append(alarm)
@@ -33,19 +46,20 @@ def alarms(old_rate: float, new_rate: float, margin: float, *, baseline: bool = 
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "margin", "baseline"),
+    ("old", "new", "margin", "baseline", "past"),
     [
-        pytest.param(0.02, 0.02, 0.0, True, id="equal, good"),
-        pytest.param(0.3, 0.3, 0.0, True, id="equal, bad"),
-        pytest.param(0.02, 0.03, 0.01, True, id="exactly at the limit"),
-        pytest.param(0.0, 0.01, 0.01, False, id="at the limit without a baseline"),
-        pytest.param(0.1, 0.02, 0.0, True, id="better"),
+        pytest.param(0.02, 0.02, 0.0, True, 0, id="equal, good"),
+        pytest.param(0.3, 0.3, 0.0, True, 0, id="equal, bad"),
+        pytest.param(0.02, 0.03, 0.01, True, 0, id="exactly at the limit"),
+        pytest.param(0.02, 0.03, 0.01, True, 300, id="exactly at the limit, with a past"),
+        pytest.param(0.0, 0.01, 0.01, False, 0, id="at the limit without a baseline"),
+        pytest.param(0.1, 0.02, 0.0, True, 0, id="better"),
     ],
 )
 def test_false_alarms_are_rare_however_often_one_looks(
-    old: float, new: float, margin: float, baseline: bool
+    old: float, new: float, margin: float, baseline: bool, past: int
 ) -> None:
-    false = sum(look < LOOKS for look in alarms(old, new, margin, baseline=baseline))
+    false = sum(look < LOOKS for look in alarms(old, new, margin, baseline=baseline, past=past))
     assert false / RUNS <= 2 * ALPHA
 
 
@@ -62,31 +76,93 @@ def test_a_clear_regression_is_found(old: float, new: float) -> None:
     assert sum(look < LOOKS for look in found) / RUNS >= 0.99
 
 
-rates = st.integers(1, 2000).flatmap(
-    lambda trials: st.integers(0, trials).map(lambda hits: Rate(hits, trials))
+@pytest.mark.parametrize(
+    ("old", "new", "margin"),
+    [
+        pytest.param(0.05, 0.2, 0.01, id="four times as many"),
+        pytest.param(0.02, 0.15, 0.005, id="many times as many"),
+    ],
 )
+def test_about_as_many_requests_as_foretold(old: float, new: float, margin: float) -> None:
+    foretold = requests_to_see(old, new - old, margin, REFUTED)
+    needed = median((look + 1) * BATCH for look in alarms(old, new, margin))
+    assert foretold / 2 <= needed <= foretold * 2
 
 
-@given(rates, rates, st.floats(0, 0.5), st.floats(0, 0.5))
-def test_a_wider_margin_is_harder_to_refute(new: Rate, old: Rate, a: float, b: float) -> None:
-    narrow = max(0.0, log_evidence_of_increase(new, old, min(a, b)))
-    wide = max(0.0, log_evidence_of_increase(new, old, max(a, b)))
+@pytest.mark.parametrize(
+    ("rate", "increase", "margin", "ratio"),
+    [
+        pytest.param(0.01, 0.0, 0.0, 1.0, id="no increase"),
+        pytest.param(0.01, 0.01, 0.02, 1.0, id="an increase within the limit"),
+        pytest.param(0.0, 0.02, 0.01, 0.0, id="nothing to compare with"),
+        pytest.param(0.9, 0.2, 0.1, 1.0, id="no such rate"),
+    ],
+)
+def test_what_no_number_of_requests_shows(
+    rate: float, increase: float, margin: float, ratio: float
+) -> None:
+    assert requests_to_see(rate, increase, margin, REFUTED, ratio) == 0
+
+
+counts = st.integers(1, 2000).flatmap(
+    lambda trials: st.tuples(st.integers(0, trials), st.just(trials))
+)
+rates = counts.map(lambda of: Rate(*of))
+margins = st.floats(0, 0.5)
+
+
+@given(rates, rates, st.none() | rates, margins, margins)
+def test_a_wider_margin_is_harder_to_refute(
+    new: Rate, old: Rate, longer: Rate | None, a: float, b: float
+) -> None:
+    narrow = max(0.0, log_evidence_of_increase(new, old, min(a, b), longer))
+    wide = max(0.0, log_evidence_of_increase(new, old, max(a, b), longer))
     assert wide <= narrow + 1e-3
+
+
+@given(rates, st.none() | rates, st.none() | rates, margins)
+def test_evidence_is_a_number(
+    new: Rate, old: Rate | None, longer: Rate | None, margin: float
+) -> None:
+    evidence = log_evidence_of_increase(new, old, margin, longer)
+    assert not isnan(evidence)
+    assert evidence > -inf
+
+
+@given(rates, rates, st.none() | rates, margins, st.floats(-5, 20))
+def test_a_threshold_changes_no_decision(
+    new: Rate, old: Rate, longer: Rate | None, margin: float, threshold: float
+) -> None:
+    exact = log_evidence_of_increase(new, old, margin, longer)
+    quick = log_evidence_of_increase(new, old, margin, longer, threshold=threshold)
+    assert (quick >= threshold) == (exact >= threshold)
+
+
+@given(counts, st.sampled_from([0.5, 0.05, 0.01]))
+def test_evidence_against_the_expected_rate_never_falls_with_hits(
+    of: tuple[int, int], expected: float
+) -> None:
+    """On the side of the rate to which the hits point, in the direction away from it."""
+    hits, trials = of
+    now = Rate(hits, trials, expected)
+    if expected * trials <= hits < trials:
+        assert Rate(hits + 1, trials, expected).log_evidence(expected) >= (
+            now.log_evidence(expected) - 1e-9
+        )
+    if 0 < hits <= expected * trials:
+        assert Rate(hits - 1, trials, expected).log_evidence(expected) >= (
+            now.log_evidence(expected) - 1e-9
+        )
 
 
 @given(rates, rates)
 def test_no_evidence_of_what_was_not_observed(new: Rate, old: Rate) -> None:
     assert log_evidence_of_increase(new, old, max(0.0, new.observed - old.observed)) <= 0.0
-    if new.observed <= old.observed:
-        assert lower_bound_of_increase(new, old, ALPHA) == 0.0
 
 
-@given(rates, rates)
-def test_the_lower_bound_is_below_what_was_observed(new: Rate, old: Rate) -> None:
-    bound = lower_bound_of_increase(new, old, ALPHA)
-    assert 0.0 <= bound <= max(0.0, new.observed - old.observed) + 1e-6
-    if bound > 0:
-        assert log_evidence_of_increase(new, old, bound) >= REFUTED
+@given(st.lists(st.floats(-1000, 1000) | st.just(inf), max_size=2))
+def test_half_of_the_stake_is_kept(bets: list[float]) -> None:
+    assert log(0.5) <= stake(bets, 0.25) <= max([0.0, *bets])
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from migrator.analysis.sample import Sample
 from migrator.analysis.stats import Key, Origin
-from migrator.analysis.watch import MIN_OUTAGE, RIDE_OUT, ROLL_AFTER, ROLL_REQUESTS, Watch
-from migrator.plan.model import Stage
+from migrator.analysis.watch import ROLL_AFTER, ROLL_REQUESTS, Run, Track, Watch
+from migrator.plan.model import Analysis, Stage
 
 if TYPE_CHECKING:
     from tests.migrator.analysis.conftest import HandProxy
@@ -18,8 +19,17 @@ BAD: Reading = ("new", 10, 10)
 NONE: Reading = ("new", 0, 0)
 
 
-def watched(proxy: "HandProxy", readings: list[Reading], *, every: float = 0.5) -> Watch:
-    watch = Watch.begin(proxy.read(), since=0.0)
+RIDE_OUT = Analysis().ride_out
+
+
+def watched(
+    proxy: "HandProxy",
+    readings: list[Reading],
+    *,
+    every: float = 0.5,
+    ride_out: float = RIDE_OUT,
+) -> Watch:
+    watch = Watch.begin(proxy.read(), since=0.0, ride_out=ride_out)
     for number, (origin, requests, errors) in enumerate(readings, 1):
         proxy.serve(origin, requests, errors)
         watch = watch.read(proxy.read(), at=number * every)
@@ -105,6 +115,26 @@ def test_rolling(proxy: "HandProxy", seconds: float, requests: int, rolled: bool
     assert after.since == (seconds if rolled else 0.0)
 
 
-def test_limits_fit_a_restart() -> None:
+@pytest.mark.parametrize(
+    ("errors", "seconds", "counted"),
+    [
+        pytest.param(10, RIDE_OUT - 0.1, 20, id="may be a restart"),
+        pytest.param(10, RIDE_OUT, 30, id="too long for a restart"),
+        pytest.param(6, 0.5, 30, id="not everything fails: it is there"),
+    ],
+)
+def test_an_open_run_counts_unless_it_may_be_a_restart(
+    errors: int, seconds: float, counted: int
+) -> None:
+    run = Run(since=1.0, sample=Sample(requests=10, errors=errors))
+    track = Track(settled=Sample(requests=20), run=run)
+    assert track.counted(1.0 + seconds, RIDE_OUT).requests == counted
+
+
+def test_without_time_to_ride_out_no_outage_is_left_out(proxy: "HandProxy") -> None:
+    track = watched(proxy, [GOOD, BAD, GOOD], ride_out=0.0).new
+    assert (track.outages, track.settled.errors) == (0, 10)
+
+
+def test_a_restart_fits_the_default() -> None:
     assert RIDE_OUT >= 3
-    assert MIN_OUTAGE >= 2

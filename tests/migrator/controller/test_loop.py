@@ -424,8 +424,6 @@ def test_promoted_in_the_moment_in_which_it_fails(play: Begin) -> None:
             await world.reach(Phase.HOLDING, step=1)
             world.errors = 9
             await world.until(lambda r: world.controller.watches["shop"].suspected is not None)
-            for _ in range(3):
-                await world.tick()
             world.controller.act("shop", Verb.PROMOTE, by="alice", reason="")
             assert (await world.tick(1.0)).phase is Phase.ROLLED_BACK
             assert (await world.flag())[0] is False

@@ -1,0 +1,1 @@
+"""Simulated rollouts through the controller's own statistics. Needs no server and no network."""
