@@ -5,7 +5,8 @@ the monolith's own noise is decided there. Here the share of pairs that differ i
 plan's `analysis.parity`:
 
 - *Refuted*, beyond chance, that at most `1 - min` of the pairs differ: fail. The bound is that of
-  sequential.py, so looking twice a second does not make it cry wolf: `ALPHA` for a whole window.
+  sequential.py, so looking twice a second does not make it cry wolf: `ALPHA` for a whole window,
+  beside that of the other limits (verdict.py).
 - Fewer than `min_compared` pairs, or more than `1 - min` of them that differ or may turn out to:
   not enough data. The rollout holds; without reads it never goes on by itself.
 """

@@ -195,8 +195,7 @@ class Controller:
                 needed=needed_requests(step),
             ),
         )
-        limit = self.plan.spec.capabilities[name].analysis.parity
-        verdict = self._parity.judge(name, counters, window, step, limit, verdict)
+        verdict = self._parity.judge(name, counters, window, step, limits.parity, verdict)
         figures = Figures(
             counters=counters,
             asked=watch.asked,
