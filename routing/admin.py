@@ -21,6 +21,7 @@ from routing.config import ProxyConfig
 from routing.fleet import Fleet
 from routing.journal import Journal
 from routing.metrics import WorkerState, exposition
+from routing.parity.report import counters, parity_report
 from routing.stats import empty
 
 UNKNOWN = {"version": None, "on": None}
@@ -87,6 +88,7 @@ def application(fleet: Fleet, config: Callable[[], ProxyConfig], state: Path) ->
                 ],
                 "cells": routed,
                 "copies": fleet.copies(),
+                "parity": counters(fleet.parity()),
                 "second_writes": await run_in_threadpool(_waiting, state),
                 "unrouted": rest[0] if rest else empty(None, None, "old"),
             }
@@ -133,6 +135,7 @@ def application(fleet: Fleet, config: Callable[[], ProxyConfig], state: Path) ->
             origins=fleet.endpoints(),
             copies=fleet.copies(),
             waiting=waiting,
+            parity=fleet.parity(),
         )
         return Response(text, media_type=CONTENT_TYPE_LATEST)
 
@@ -158,6 +161,12 @@ def application(fleet: Fleet, config: Callable[[], ProxyConfig], state: Path) ->
 
         return JSONResponse({"writes": await run_in_threadpool(read)})
 
+    async def parity(_: Request) -> Response:
+        """How the answers of both sides to mirrored reads agree, and where they differ."""
+        return JSONResponse(
+            {"instance": fleet.instance, "at": time.time(), "parity": parity_report(fleet.parity())}
+        )
+
     async def configuration(_: Request) -> Response:
         """The whole configuration in force with its defaults; secrets are hidden."""
         return JSONResponse(config().model_dump(mode="json"))
@@ -172,6 +181,7 @@ def application(fleet: Fleet, config: Callable[[], ProxyConfig], state: Path) ->
         Route("/metrics", metrics),
         Route("/endpoints", endpoints),
         Route("/writes", writes),
+        Route("/parity", parity),
         Route("/config", configuration),
     ]
     return Starlette(routes=paths)

@@ -329,6 +329,8 @@ class ClientConnection(BatchedProtocol):
             copy = lane.also.copy(head, known.header, out)
             if copy is not None:
                 out = copy.head
+                if self._exchange.record is not None:
+                    self._exchange.record.copied = copy
         if lane.changes is not None:
             self._exchange.keep(out)
             out = lane.changes.request(out, head)

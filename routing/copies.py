@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from routing.message import RequestHead, ResponseHead
+from routing.record import Tell
 from routing.upstream_side import UpstreamConnection
 
 MIRROR = b"X-Migrator-Mirror"
@@ -43,6 +44,9 @@ class Copy(Protocol):
     def abandoned(self, connection: UpstreamConnection | None, *, fell_back: bool) -> bool:
         """The client is gone. `connection`: where its request is being answered; None: nowhere.
         True: the copy has taken the connection over."""
+
+    def tell(self, tell: Tell) -> bool:
+        """See `routing.record.Copied`."""
 
 
 class Copier(Protocol):

@@ -38,7 +38,8 @@ class Copying:
         self.stats = CopyStats()
         self._find = find
         self._loop = loop
-        self._mirror = Mirror(config.mirroring, loop, observer)
+        self._observer = observer
+        self._mirror = Mirror(config.mirroring, loop, observer if config.parity.enabled else None)
         self._second = SecondWriter(config.second_writes, folder, loop, lambda: self._sender.stir())
         self._sender = JournalSender(
             lambda: self._second.rules, folder, self._second.writer, self._resolve, loop
@@ -61,6 +62,7 @@ class Copying:
     def apply(self, config: ProxyConfig) -> None:
         """Obey these rules from now on, but `fsync` from the next start."""
         self._mirror.apply(config.mirroring)
+        self._mirror.observer = self._observer if config.parity.enabled else None
         self._second.apply(config.second_writes)
         self.changed()
 
@@ -69,9 +71,10 @@ class Copying:
         self._sender.changed()
 
     def copier(
-        self, route: Route, access: Access, decision: Decision, other: Group
+        self, route: Route, access: Access, decision: Decision, other: Group, old: Group
     ) -> Copier | None:
-        """What copies the requests of a lane; `other` does not answer there."""
+        """What copies the requests of a lane; `other` does not answer there, `old` is the
+        monolith."""
         changes = route.changes
         if decision.also is None or decision.stage is None:
             return None
@@ -88,6 +91,7 @@ class Copying:
                 decision.origin,
                 other,
                 cell,
+                old,
                 changes if decision.also is Side.NEW else None,
             )
         if not self._second.rules.enabled:

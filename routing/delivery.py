@@ -22,6 +22,8 @@ class Outcome:
     """The beginning of the content, as much as was asked for."""
     complete: bool
     """Whether the answer came to its end."""
+    head: bytes
+    """Status line and fields of the answer."""
 
 
 class Hearing:
@@ -32,6 +34,7 @@ class Hearing:
         "_connection",
         "_done",
         "_failure",
+        "_head",
         "_keep",
         "_seconds",
         "_started",
@@ -49,6 +52,7 @@ class Hearing:
         self._done = done
         self._keep = keep
         self._body: list[bytes] = []
+        self._head = b""
         self._connection: UpstreamConnection | None = None
         self._status: int | None = None
         self._failure: Failure | None = None
@@ -76,6 +80,7 @@ class Hearing:
     def on_answer(self, head: ResponseHead, body: bytes, *, complete: bool) -> None:
         self._seconds = monotonic() - self._started
         self._status = head.status
+        self._head = head.forward
         self.on_body(body, complete=complete)
 
     def on_body(self, data: bytes, *, complete: bool) -> None:
@@ -128,7 +133,7 @@ class Hearing:
         self._timer.cancel()
         self._connection = None
         body = b"".join(self._body)
-        self._done(Outcome(self._status, self._failure, self._seconds, body, complete))
+        self._done(Outcome(self._status, self._failure, self._seconds, body, complete, self._head))
 
 
 class Delivery(Hearing):

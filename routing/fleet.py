@@ -28,6 +28,7 @@ from routing.errors import CannotStart
 from routing.generation import next_generation
 from routing.listeners import Listeners, close, let_go, open_listeners
 from routing.outcomes import merge_outcomes
+from routing.parity.report import merge_parity
 from routing.stats import merge
 from routing.takeover import Offer, Predecessor
 from routing.worker import MAX_LINE
@@ -61,6 +62,12 @@ class Member:
     report: dict[str, Any] = field(default_factory=dict)
     """The last one of the process that runs now."""
 
+    def hear(self, report: dict[str, Any]) -> None:
+        """Parity is reported only when it has changed."""
+        if report.get("parity") is None:
+            report["parity"] = self.report.get("parity", ())
+        self.report = report
+
     @property
     def accepting(self) -> bool:
         return self.pid is not None and bool(self.report.get("accepting"))
@@ -93,6 +100,7 @@ class Fleet:
         self._retired_endpoints: endpoint_stats.Document = []
         self._retired_outcomes: dict[str, dict[str, int]] = {}
         self._retired_copies: list[dict[str, Any]] = []
+        self._retired_parity: list[dict[str, Any]] = []
         self._lives: dict[asyncio.Task[None], Member] = {}
         """All workers, also those of former generations that still drain."""
         before = Listeners() if former is None else former.listeners
@@ -176,6 +184,7 @@ class Fleet:
             "endpoints": self._all_endpoints(),
             "outcomes": self.outcomes(),
             "copies": self.copies(),
+            "parity": self.parity(),
         }
 
     def cells(self) -> list[dict[str, Any]]:
@@ -194,6 +203,11 @@ class Fleet:
         """The same for mirrored reads and second writes."""
         reported = chain.from_iterable(self._reported("copies", ()))
         return merge_copies((*self._retired_copies, *reported))
+
+    def parity(self) -> list[dict[str, Any]]:
+        """The same for how the answers of both sides agree."""
+        reported = chain.from_iterable(self._reported("parity", ()))
+        return merge_parity((*self._retired_parity, *reported))
 
     def _all_endpoints(self) -> endpoint_stats.Document:
         return endpoint_stats.merge((*self._reported("endpoints", ()), self._retired_endpoints))
@@ -280,7 +294,7 @@ class Fleet:
             _order(member, {"stop": True})
         try:
             while line := await reports.readline():
-                member.report = json.loads(line)
+                member.hear(json.loads(line))
         except (OSError, ValueError):
             logger.warning("worker.report.unreadable id=%d", member.id)
         reaping = asyncio.create_task(process.wait())
@@ -297,6 +311,9 @@ class Fleet:
         )
         self._retired_copies = merge_copies(
             (*self._retired_copies, *member.report.get("copies", ()))
+        )
+        self._retired_parity = merge_parity(
+            (*self._retired_parity, *member.report.get("parity", ()))
         )
         member.pid, member.orders, member.report = None, None, {}
         return code

@@ -94,7 +94,7 @@ class Routing:
         config: ProxyConfig,
         stats: Stats,
         groups: Mapping[str | None, Group],
-        copier: Callable[[Route, Access, Decision, Group], Copier | None],
+        copier: Callable[[Route, Access, Decision, Group, Group], Copier | None],
         tokens: "TokenVerifier | None" = None,
     ) -> None:
         """`groups`: by the service's name; None is the monolith."""
@@ -125,7 +125,7 @@ class Routing:
             )
             if route is not None:
                 prepared.also = copier(
-                    route, access, decision, monolith if new else groups[route.service]
+                    route, access, decision, monolith if new else groups[route.service], monolith
                 )
             return prepared
 

@@ -20,6 +20,7 @@ from prometheus_client.registry import Collector
 
 from routing.copy_metrics import copy_counters, journal_gauges
 from routing.endpoint_metrics import endpoint_families
+from routing.parity.metrics import parity_families
 from routing.stats import BOUNDS_MS, STEPS_PER_DOUBLING
 
 FLAG_STATES = ("streaming", "cached", "none")
@@ -53,10 +54,12 @@ def exposition(
     origins: Sequence[Mapping[str, Any]] = (),
     copies: Sequence[Mapping[str, Any]] = (),
     waiting: Sequence[Mapping[str, Any]] = (),
+    parity: Sequence[Mapping[str, Any]] = (),
 ) -> bytes:
     """`cells`: JSON of merged counters, see `routing.stats`; `outcomes`: merged too, see
     `routing.outcomes`; `origins`: see `routing.endpoint_stats`; `copies` and `waiting`: see
-    `routing.copy_metrics`. Labels are empty where no route matched."""
+    `routing.copy_metrics`; `parity`: see `routing.parity.report`.
+    Labels are empty where no route matched."""
     registry = CollectorRegistry()
     metrics = (
         *_counters(cells),
@@ -64,6 +67,7 @@ def exposition(
         *copy_counters(copies),
         _durations("copy_seconds", _COPY, ("capability", "access"), copies),
         *journal_gauges(waiting),
+        *parity_families(parity),
         *_outcomes(outcomes),
         *_workers(workers),
         *endpoint_families(origins),

@@ -2,7 +2,7 @@
 
 A mirrored read is sent when the authoritative origin has its request, and never waited for. What
 finds no room is dropped and counted: reads lose nothing by it. The answers are thrown away here; an
-`Observer` may look at the beginnings of both before.
+`Observer` may look at the beginnings of both before, and have the old side asked twice.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from routing.copy_stats import CopyCell
 from routing.delivery import Delivery, Outcome
 from routing.group import Group
 from routing.message import CHUNKED, RequestHead, ResponseHead
+from routing.record import Attempt, Tell
 from routing.stages import SAFE_METHODS, Side
 from routing.upstream_side import UpstreamConnection
 
@@ -34,9 +35,15 @@ class Pair:
     status: int
     seconds: float
     """To the head of the authoritative answer."""
+    head: bytes
+    """Its status line and fields."""
     body: bytes
     """The beginning of its content."""
     other: Outcome
+    again: Outcome | None
+    """The old side's answer to the same request a second time, if it was asked twice."""
+    agreed: Callable[[bool | None], object]
+    """To be called once: whether both sides agree; None: they were not compared."""
 
 
 class Observer(Protocol):
@@ -44,6 +51,12 @@ class Observer(Protocol):
 
     keep: int
     """Bytes of content of each answer to keep."""
+
+    def admits(self, capability: str) -> bool:
+        """Whether one more read is to be observed."""
+
+    def repeats(self, capability: str) -> bool:
+        """Whether the old side is to be asked twice for a read that is observed."""
 
     def observe(self, pair: Pair) -> None:
         """Called on the event loop once both answers are known."""
@@ -71,7 +84,7 @@ class Mirror:
 class ReadCopier:
     """Mirrors the reads of one lane to `group`."""
 
-    __slots__ = ("authoritative", "capability", "cell", "changes", "group", "mirror")
+    __slots__ = ("authoritative", "capability", "cell", "changes", "group", "mirror", "old")
 
     def __init__(
         self,
@@ -80,14 +93,17 @@ class ReadCopier:
         authoritative: Side,
         group: Group,
         cell: CopyCell,
+        old: Group,
         changes: Changes | None = None,
     ) -> None:
-        """`changes`: of what that side gets."""
+        """`old`: the monolith, to be asked twice now and then; `changes`: of what the other side
+        gets."""
         self.mirror = mirror
         self.capability = capability
         self.authoritative = authoritative
         self.group = group
         self.cell = cell
+        self.old = old
         self.changes = changes
 
     def copy(self, request: RequestHead, context: bytes, out: bytes) -> "ReadCopy | None":
@@ -102,6 +118,8 @@ class ReadCopy:
     """One mirrored read."""
 
     __slots__ = (
+        "_again",
+        "_agreement",
         "_answer",
         "_answered",
         "_body",
@@ -110,10 +128,13 @@ class ReadCopy:
         "_content",
         "_copier",
         "_keep",
+        "_observer",
         "_other",
+        "_repeating",
         "_request",
         "_size",
         "_started",
+        "_tell",
         "head",
     )
 
@@ -126,12 +147,19 @@ class ReadCopy:
         self._size = 0
         self._started = monotonic()
         observer = copier.mirror.observer
+        if observer is not None and not observer.admits(copier.capability):
+            observer = None
+        self._observer = observer
         self._keep = 0 if observer is None else observer.keep
-        self._answer: tuple[int, float] | None = None
+        self._answer: tuple[int, float, bytes] | None = None
         self._answered = False
         self._chunks: ChunkedBody | None = None
         self._content: list[bytes] = []
         self._other: Outcome | None = None
+        self._again: Outcome | None = None
+        self._repeating = False
+        self._tell: Tell | None = None
+        self._agreement: tuple[bool | None] | None = None
         copier.mirror.open += 1
 
     def dispatched(self) -> None:
@@ -158,8 +186,8 @@ class ReadCopy:
         if self._collecting:
             # The rest of the body may never come.
             self._give_up()
-        elif self._copier.mirror.observer is not None and not fell_back:
-            self._answer = (head.status, monotonic() - self._started)
+        elif self._observer is not None and not fell_back:
+            self._answer = (head.status, monotonic() - self._started, head.forward)
             if head.body == CHUNKED and self._request.minor:
                 self._chunks = ChunkedBody()
         return False
@@ -188,6 +216,13 @@ class ReadCopy:
             self._give_up()
         return False
 
+    def tell(self, tell: Tell) -> bool:
+        if not self._answered:
+            return False
+        self._tell = tell
+        self._tell_agreement()
+        return True
+
     def _give_up(self) -> None:
         self._collecting = False
         self._copier.cell.dropped += 1
@@ -197,18 +232,37 @@ class ReadCopy:
         copier = self._copier
         mirror = copier.mirror
         copier.cell.requests += 1
-        method, head = self._request.method, self.head
+        head = self.head
         if copier.changes is not None:
             head = copier.changes.request(head, self._request)
-        delivery = Delivery(
-            copier.group.only or copier.group.choose_again(),
+        observer = self._observer
+        self._repeating = (
+            observer is not None
+            and mirror.open < mirror.rules.concurrency
+            and observer.repeats(copier.capability)
+        )
+        if self._repeating:
+            mirror.open += 1
+            self._deliver(copier.old, self.head, self._repeated)
+        self._deliver(copier.group, head, self._done)
+
+    def _deliver(self, group: Group, head: bytes, done: Callable[[Outcome], None]) -> None:
+        mirror = self._copier.mirror
+        method = self._request.method
+        Delivery(
+            group.only or group.choose_again(),
             method,
             b"".join((copied_head(head, b"read"), *self._body)),
-            self._done,
+            done,
             repeatable=method in SAFE_METHODS and not self._body,
-            keep=0 if mirror.observer is None else mirror.observer.keep,
-        )
-        delivery.start(mirror.loop, mirror.rules.timeout)
+            keep=0 if self._observer is None else self._observer.keep,
+        ).start(mirror.loop, mirror.rules.timeout)
+
+    def _repeated(self, outcome: Outcome) -> None:
+        self._copier.mirror.open -= 1
+        self._repeating = False
+        self._again = outcome
+        self._compare()
 
     def _done(self, outcome: Outcome) -> None:
         cell = self._copier.cell
@@ -227,12 +281,14 @@ class ReadCopy:
         self._size = 0
 
     def _compare(self) -> None:
-        copier = self._copier
-        observer = copier.mirror.observer
-        if observer is None or self._answer is None or self._other is None or not self._answered:
+        observer = self._observer
+        if observer is None or self._answer is None or self._other is None:
             return
+        if self._repeating or not self._answered:
+            return
+        copier = self._copier
         request = self._request
-        status, seconds = self._answer
+        status, seconds, head = self._answer
         observer.observe(
             Pair(
                 capability=copier.capability,
@@ -241,7 +297,26 @@ class ReadCopy:
                 target=request.target,
                 status=status,
                 seconds=seconds,
+                head=head,
                 body=b"".join(self._content),
                 other=self._other,
+                again=self._again,
+                agreed=self._agreed,
             )
         )
+
+    def _agreed(self, consistent: bool | None) -> None:
+        self._agreement = (consistent,)
+        self._tell_agreement()
+
+    def _tell_agreement(self) -> None:
+        other = self._other
+        if self._tell is None or self._agreement is None or other is None:
+            return
+        copier = self._copier
+        side = Side.OLD if copier.authoritative is Side.NEW else Side.NEW
+        attempt = Attempt(side, self._started)
+        attempt.ended = self._started + other.seconds
+        attempt.status = other.status
+        attempt.error = None if other.failure is None else other.failure.name.lower()
+        self._tell(attempt, self._agreement[0])

@@ -13,6 +13,7 @@ from routing.group import Group
 from routing.lanes import Routing
 from routing.outbox import Outbox
 from routing.outcomes import Outcomes
+from routing.parity.comparing import Comparing
 from routing.propagation import Propagator
 from routing.stages import Side, Stage
 from routing.stats import Stats
@@ -47,7 +48,8 @@ class Proxy:
         self.now = monotonic()
         self.draining = False
         self.upstreams = Upstreams(self, loop, self.outbox)
-        self.copying = Copying(config, state, self._find, loop)
+        self.parity = Comparing(config, loop)
+        self.copying = Copying(config, state, self._find, loop, self.parity)
         self.routing = self._route(config, trust)
         self.propagator = Propagator(config, trust.keyrings, evaluator, outcomes)
         self.watch = Watch(config, evaluator.detail)
@@ -57,6 +59,7 @@ class Proxy:
     def apply(self, config: ProxyConfig, trust: Trust) -> None:
         """Route by `config` from now on; requests in flight end as they began."""
         self.copying.apply(config)
+        self.parity.apply(config)
         self.routing = self._route(config, trust)
         self.propagator = Propagator(config, trust.keyrings, self.evaluator, self.outcomes)
         self.watch.apply(config)
@@ -79,6 +82,7 @@ class Proxy:
     def stop(self) -> None:
         """Cut what is left."""
         self._timer.cancel()
+        self.parity.stop()
         for client in list(self.clients):
             client.abort()
         self.upstreams.close()

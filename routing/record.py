@@ -68,6 +68,17 @@ class Attempt:
         return self.error is not None or (self.status is not None and self.status >= 500)
 
 
+Tell = Callable[[Attempt, bool | None], object]
+"""Takes what became of a copy, and whether both sides agree; None: they were not compared."""
+
+
+class Copied(Protocol):
+    """What a record knows of the copy of its request, see `routing.copies`."""
+
+    def tell(self, tell: Tell) -> bool:
+        """To be asked once, at the end of the request. True: `tell` is called, maybe later."""
+
+
 class Record:
     """See the module."""
 
@@ -76,6 +87,7 @@ class Record:
         "attempts",
         "began",
         "complete",
+        "copied",
         "edge",
         "ended",
         "evaluation",
@@ -125,6 +137,7 @@ class Record:
         self.migration_op: dict[str, Any] | None = None
         """The event still without its measurements, if there is to be one."""
         self.trace: Trace | None = None
+        self.copied: Copied | None = None
 
     @property
     def error(self) -> str | None:

@@ -24,6 +24,7 @@ from routing.journal_writer import JournalWriter
 from routing.message import RequestHead, ResponseHead
 from routing.paths import normalise
 from routing.reading import IDEMPOTENCY_KEY
+from routing.record import Tell
 from routing.stages import Side, Stage
 from routing.table import Route
 from routing.upstream_side import UpstreamConnection
@@ -200,6 +201,9 @@ class WriteCopy:
         # The first side goes on with it, and the other one is to have what comes of it.
         self._copier.second.follow(self, connection, fell_back=fell_back)
         return True
+
+    def tell(self, tell: Tell) -> bool:
+        return False
 
     def _side(self, fell_back: bool) -> Side:
         """Who is to get it: the service, where the monolith took what the service never saw."""

@@ -210,7 +210,7 @@ class Watch:
 
     def _end(self, record: Record) -> None:
         if record.migration_op is not None:
-            self.measure(record.migration_op, record.attempts)
+            self._operation_ended(record, record.migration_op)
         if record.trace is not None:
             record.trace.end(record, self._hiding)
         log = self._access_log
@@ -219,3 +219,12 @@ class Watch:
         if record.logged or (log.errors and record.failed):
             began = time() - (record.ended - record.began)
             self._log.add(self._lines.line(record, began))
+
+    def _operation_ended(self, record: Record, event: dict[str, Any]) -> None:
+        """Report it, once both sides are compared if they are."""
+
+        def tell(other: Attempt, consistent: bool | None) -> None:
+            self.measure(event, (*record.attempts, other), consistent=consistent)
+
+        if record.copied is None or not record.copied.tell(tell):
+            self.measure(event, record.attempts)

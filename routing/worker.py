@@ -146,7 +146,7 @@ class Worker:
             task.cancel()
         self._proxy.stop()
         await self._proxy.copying.stop()
-        self._send()
+        self._send(last=True)
         async with self._events:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LAST_EVENTS):
@@ -207,7 +207,7 @@ class Worker:
             self._send()
             await asyncio.sleep(REPORT_EVERY)
 
-    def _send(self) -> None:
+    def _send(self, *, last: bool = False) -> None:
         if self._reports.is_closing():
             return
         report = {
@@ -223,6 +223,7 @@ class Worker:
             },
             "lines_dropped": self._proxy.watch.lines_dropped,
             "copies": self._proxy.copying.stats.document(),
+            "parity": self._proxy.parity.document(last=last),
         }
         self._reports.write(json.dumps(report).encode() + b"\n")
 

@@ -18,6 +18,7 @@ DOCUMENTS = (
     "docs/discover.md",
     "docs/analysis.md",
     "docs/proxy.md",
+    "docs/parity.md",
     "docs/performance.md",
     "docs/flag-server.md",
     "docs/launchdarkly.md",

@@ -6,8 +6,8 @@ anything.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal, NamedTuple
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Final, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -46,8 +46,22 @@ class _Cell(_Document):
     last_decided_at: float | None = None
 
 
+class _Group(_Document):
+    path: Annotated[str, Field(max_length=2000)]
+    kind: Annotated[str, Field(max_length=40)]
+
+
+class _Parity(_Document):
+    capability: str
+    compared: Count
+    different: Count
+    open: Count
+    most: _Group | None = None
+
+
 class _Stats(_Document):
     instance: str
+    parity: Annotated[tuple[_Parity, ...], Field(max_length=10_000)] = ()
     cells: Annotated[tuple[_Cell, ...], Field(max_length=10_000)]
 
 
@@ -59,11 +73,44 @@ class Key(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pairs:
+    """Mirrored reads whose two answers were compared. `different`: beyond the old origin's own
+    noise; `open`: it is not known yet whether beyond it."""
+
+    compared: int = 0
+    different: int = 0
+    open: int = 0
+    most: str = ""
+    """Where most of them differ, in words."""
+
+    def __add__(self, other: "Pairs") -> "Pairs":
+        return Pairs(
+            compared=self.compared + other.compared,
+            different=self.different + other.different,
+            open=self.open + other.open,
+            most=other.most or self.most,
+        )
+
+    def minus(self, earlier: "Pairs") -> "Pairs":
+        """What was compared after `earlier`; all of it if a counter fell, as after a restart."""
+        names = ("compared", "different", "open")
+        gone = {name: getattr(self, name) - getattr(earlier, name) for name in names}
+        return self if min(gone.values()) < 0 else Pairs(**gone, most=self.most)
+
+    def to_json(self) -> dict[str, int]:
+        return {"compared": self.compared, "different": self.different, "open": self.open}
+
+
+NO_PAIRS: Final = Pairs()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Counters:
     """One capability's cumulative cells since the proxy `instance` started."""
 
     instance: str
     cells: Mapping[Key, Sample]
+    pairs: Pairs = NO_PAIRS
 
     def since(self, earlier: "Counters") -> dict[Key, Sample]:
         """What was counted after `earlier`.
@@ -74,9 +121,14 @@ class Counters:
         known = earlier.cells if earlier.instance == self.instance else {}
         return {key: cell.minus(known.get(key, NOTHING)) for key, cell in self.cells.items()}
 
+    def pairs_since(self, earlier: "Counters") -> Pairs:
+        """The same for compared reads."""
+        return self.pairs.minus(earlier.pairs) if earlier.instance == self.instance else self.pairs
+
     def to_json(self) -> dict[str, Any]:
         return {
             "instance": self.instance,
+            "pairs": self.pairs.to_json(),
             "cells": [
                 {"stage": key.stage, "origin": key.origin, **cell.to_json()}
                 for key, cell in self.cells.items()
@@ -89,6 +141,8 @@ class Counters:
         return cls(
             instance=data["instance"],
             cells={Key(c["stage"], c["origin"]): Sample.from_json(c) for c in data["cells"]},
+            # Logs of former versions have none.
+            pairs=Pairs(**data.get("pairs", {})),
         )
 
 
@@ -98,10 +152,15 @@ class Stats:
 
     instance: str
     capabilities: Mapping[str, Mapping[Key, Sample]]
+    pairs: Mapping[str, Pairs] = field(default_factory=dict)
 
     def counters(self, capability: str) -> Counters:
         """The capability's cells; none if no request has reached it yet."""
-        return Counters(instance=self.instance, cells=self.capabilities.get(capability, {}))
+        return Counters(
+            instance=self.instance,
+            cells=self.capabilities.get(capability, {}),
+            pairs=self.pairs.get(capability, NO_PAIRS),
+        )
 
 
 def parse_stats(document: bytes | str) -> Stats:
@@ -119,7 +178,18 @@ def parse_stats(document: bytes | str) -> Stats:
     for capability, key, sample in _cells(parsed):
         cells = capabilities.setdefault(capability, {})
         cells[key] = cells.get(key, NOTHING) + sample
-    return Stats(instance=parsed.instance, capabilities=capabilities)
+    pairs = {each.capability: _pairs(each) for each in parsed.parity}
+    return Stats(instance=parsed.instance, capabilities=capabilities, pairs=pairs)
+
+
+def _pairs(parity: _Parity) -> Pairs:
+    most = parity.most
+    return Pairs(
+        compared=parity.compared,
+        different=parity.different,
+        open=parity.open,
+        most="" if most is None else f"{most.path} ({most.kind})",
+    )
 
 
 def _cells(stats: _Stats) -> Iterator[tuple[str, Key, Sample]]:

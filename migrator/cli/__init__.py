@@ -7,7 +7,7 @@ import typer
 
 from flags.errors import FlagsError
 from migrator import __version__
-from migrator.cli import discover, down, init, logs, plan, proxy, rollout, serve, up, writes
+from migrator.cli import discover, down, init, logs, parity, plan, proxy, rollout, serve, up, writes
 from migrator.errors import MigratorError
 from routing.errors import RoutingError
 
@@ -46,6 +46,7 @@ rollout.register(app)
 serve.register(app)
 app.add_typer(proxy.proxy_app, name="proxy")
 app.add_typer(writes.writes_app, name="writes")
+app.add_typer(parity.parity_app, name="parity")
 
 
 def main() -> NoReturn:

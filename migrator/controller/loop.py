@@ -18,6 +18,7 @@ from migrator.analysis.verdict import Outcome, confirm, judge
 from migrator.analysis.watch import Watch
 from migrator.controller.flags import ensure_flags, flag_keys, needed
 from migrator.controller.observe import ProxyStats, World, lags, look, newest_foreign, switched_off
+from migrator.controller.parity import ParityGate
 from migrator.controller.store import EventLog
 from migrator.errors import InvalidInput, MigratorError, Unavailable
 from migrator.flagclient import AuditEntry, Flag, FlagClient, FlagNotFound
@@ -66,6 +67,7 @@ class Controller:
         self.waiting_for: dict[str, str] = {}
         """What keeps each capability at its step, with figures of the last tick."""
         self._window_of: dict[str, int] = {}
+        self._parity = ParityGate()
         self._schedules = schedules
         self._flags = flags
         self._flag_keys = flag_keys(plan)
@@ -193,6 +195,7 @@ class Controller:
                 needed=needed_requests(step),
             ),
         )
+        verdict = self._parity.judge(name, counters, window, step, limits.parity, verdict)
         figures = Figures(
             counters=counters,
             asked=watch.asked,

@@ -24,6 +24,8 @@ from routing.config import (
     OriginTls,
     OriginUrl,
     Overrides,
+    Parity,
+    ParityRules,
     Redaction,
     RouteRule,
     SecondWrites,
@@ -101,6 +103,7 @@ class Proxy(Model):
     limits: Borrowed[Limits] = in_plan(Limits)()
     timeouts: Borrowed[Timeouts] = in_plan(Timeouts)()
     mirroring: Borrowed[Mirroring] = in_plan(Mirroring)()
+    parity: Borrowed[Parity] = in_plan(Parity)()
     second_writes: Borrowed[SecondWrites] = in_plan(SecondWrites)()
     decisions: Borrowed[Decisions] = in_plan(Decisions)()
     overrides: Borrowed[Overrides] | None = None
@@ -181,12 +184,21 @@ class LatencyLimits(Model):
         return {0.5: self.p50 or self.p99, 0.95: self.p95 or self.p99, 0.99: self.p99}
 
 
+class ParityLimit(Model):
+    min: Share = 99_500
+    """Least share of mirrored reads to which both origins give the same answer."""
+    min_compared: Annotated[int, Field(ge=1)] = 100
+    """Least reads compared at a step before it may be left."""
+
+
 class Analysis(Model):
     error_rate: ErrorRateLimit = ErrorRateLimit()
     latency: LatencyLimits = LatencyLimits()
     ride_out: Duration = 3.5
     """At least half of the requests may fail for so long before the service is switched off: a
     process that restarts. 0s: switched off at once."""
+    parity: ParityLimit | None = None
+    """None: answers are compared, but do not decide."""
 
 
 class Capability(Model):
@@ -197,6 +209,8 @@ class Capability(Model):
     """Services that must be switched on for this capability, besides those of its routes."""
     schedule: Literal["standard", "careful", "fast", "manual"] | tuple[Step, ...] = "standard"
     analysis: Analysis = Analysis()
+    parity: ParityRules = ParityRules()
+    """What is no difference between answers."""
 
 
 class Spec(Model):

@@ -33,7 +33,7 @@ def proxy_config(
     values = {name: getattr(said, name) for name in PASSED_ON}
     listener = {name: getattr(said, name) for name in OF_THE_LISTENER}
     capabilities = {
-        name: Capability(flag=name, routes=capability.routes)
+        name: Capability(flag=name, routes=capability.routes, parity=capability.parity)
         for name, capability in plan.spec.capabilities.items()
     }
     config = ProxyConfig(

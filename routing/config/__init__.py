@@ -15,6 +15,7 @@ from routing.config.exposure import Exposed
 from routing.config.limits import Limits
 from routing.config.listen import Address, Listen
 from routing.config.overrides import Overrides
+from routing.config.parity import Parity, ParityRule, ParityRules
 from routing.config.peers import ForwardedStyle, Network
 from routing.config.redaction import Redaction
 from routing.config.routes import Capability, Condition, RouteRule
@@ -70,6 +71,9 @@ __all__ = [
     "OriginUrl",
     "OutlierDetection",
     "Overrides",
+    "Parity",
+    "ParityRule",
+    "ParityRules",
     "ProxyConfig",
     "QuerySource",
     "Redaction",

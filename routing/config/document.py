@@ -14,6 +14,7 @@ from routing.config.exposure import Exposed
 from routing.config.limits import Limits
 from routing.config.listen import Address, Listen
 from routing.config.overrides import Overrides
+from routing.config.parity import Parity
 from routing.config.peers import ForwardedStyle, Network
 from routing.config.redaction import Redaction
 from routing.config.routes import Capability
@@ -55,6 +56,7 @@ class ProxyConfig(Model):
         return frozenset((*logged, *traced))
 
     mirroring: Mirroring = Mirroring()
+    parity: Parity = Parity()
     second_writes: SecondWrites = SecondWrites()
     trusted: tuple[Network, ...] = ()
     """Peers at the edge whose forwarding fields are believed. None by default."""

@@ -6,6 +6,7 @@ from pydantic import AfterValidator, StrictBool, model_validator
 
 from routing.config.base import FlagKey, Model, Token
 from routing.config.changes import FieldChanges, Redirect, Rewrite
+from routing.config.parity import ParityRules
 
 
 def _only_true(value: bool) -> bool:
@@ -63,3 +64,4 @@ class RouteRule(Model):
 class Capability(Model):
     flag: FlagKey
     routes: tuple[RouteRule, ...] = ()
+    parity: ParityRules = ParityRules()

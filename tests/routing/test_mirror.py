@@ -51,8 +51,16 @@ class Loop:
 class Observed:
     keep = 4
 
-    def __init__(self) -> None:
+    def __init__(self, *, admitting: bool = True, repeating: bool = False) -> None:
         self.pairs: list[Pair] = []
+        self.admitting = admitting
+        self.repeating = repeating
+
+    def admits(self, capability: str) -> bool:
+        return self.admitting
+
+    def repeats(self, capability: str) -> bool:
+        return self.repeating
 
     def observe(self, pair: Pair) -> None:
         self.pairs.append(pair)
@@ -65,7 +73,9 @@ class Bench:
         self.other = Other()
         self.cell = CopyCell()
         group = cast(Group, SimpleNamespace(only=self.other))
-        self.copier = ReadCopier(self.mirror, "publishing", Side.OLD, group, self.cell)
+        self.old = Other()
+        old = cast(Group, SimpleNamespace(only=self.old))
+        self.copier = ReadCopier(self.mirror, "publishing", Side.OLD, group, self.cell, old)
 
     def copy(self, data: bytes = b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n") -> ReadCopy | None:
         request = RequestReader().read(data)
@@ -180,6 +190,65 @@ def test_an_answer_of_the_same_side_is_not_compared() -> None:
     copy.content(b"content", complete=True)
     bench.other.listeners[0].on_answer(OK, b"content", complete=True)
     assert observer.pairs == []
+
+
+def answered(copy: ReadCopy | None) -> ReadCopy:
+    """The client has its whole answer."""
+    assert copy is not None
+    copy.answered(OK, fell_back=False, release=lambda _: None)
+    copy.content(b"content", complete=True)
+    return copy
+
+
+def test_what_an_observer_does_not_admit_is_not_kept_for_it() -> None:
+    observer = Observed(admitting=False)
+    bench = Bench(observer=observer)
+    copy = answered(bench.copy())
+    bench.other.listeners[0].on_answer(OK, b"content", complete=True)
+    assert observer.pairs == []
+    assert not copy.tell(lambda *_: None)
+
+
+def test_the_old_side_is_asked_twice() -> None:
+    observer = Observed(repeating=True)
+    bench = Bench(observer=observer)
+    answered(bench.copy())
+    assert bench.old.sent == bench.other.sent
+    assert bench.mirror.open == 2
+    bench.other.listeners[0].on_answer(OK, b"content", complete=True)
+    assert observer.pairs == [], "the second answer is waited for"
+    bench.old.listeners[0].on_answer(OK, b"other", complete=True)
+    (pair,) = observer.pairs
+    assert pair.again is not None
+    assert (pair.other.body, pair.again.body) == (b"cont", b"othe")
+    assert pair.again.head.startswith(b"HTTP/1.1 200 OK")
+    assert bench.mirror.open == 0
+
+
+def test_without_room_the_old_side_is_asked_once() -> None:
+    bench = Bench(Mirroring(concurrency=1), Observed(repeating=True))
+    answered(bench.copy())
+    assert bench.old.sent == []
+
+
+@pytest.mark.parametrize("told_first", [True, False])
+def test_whoever_asks_is_told_whether_both_agree(told_first: bool) -> None:
+    observer = Observed()
+    bench = Bench(observer=observer)
+    copy = answered(bench.copy())
+    told: list[tuple[Side, int | None, bool | None]] = []
+
+    def ask() -> None:
+        assert copy.tell(lambda other, agree: told.append((other.side, other.status, agree)))
+
+    if told_first:
+        ask()
+    bench.other.listeners[0].on_answer(OK, b"content", complete=True)
+    assert told == []
+    observer.pairs[0].agreed(False)
+    if not told_first:
+        ask()
+    assert told == [(Side.NEW, 200, False)]
 
 
 def test_the_head_of_a_copy_waits_for_nothing() -> None:

@@ -93,6 +93,53 @@ def test_both_sides_were_compared() -> None:
     assert {"key": "consistent", "value": False} in event["measurements"]
 
 
+@pytest.mark.parametrize(
+    ("compared", "consistent"),
+    [
+        pytest.param(True, [{"key": "consistent", "value": True}], id="agree"),
+        pytest.param(False, [{"key": "consistent", "value": False}], id="differ"),
+        pytest.param(None, [], id="not-compared"),
+    ],
+)
+def test_an_operation_waits_for_its_comparison(
+    compared: bool | None, consistent: list[object]
+) -> None:
+    watch = a_watch(events={"migration_ops": 20})
+    told = ended(watch, True)
+    assert watch.take_events() == []
+    other = Attempt(Side.NEW if LANE.decision.origin is Side.OLD else Side.OLD, 0.0)
+    other.ended = 0.5
+    told[0](other, compared)
+    (event,) = watch.take_events()
+    measured = {each["key"]: each for each in event["measurements"]}
+    assert [each for key, each in measured.items() if key == "consistent"] == consistent
+    assert measured["invoked"]["values"] == {"old": True, "new": True}
+    assert len(measured["latency_ms"]["values"]) == 2
+
+
+def test_an_operation_whose_copy_is_not_compared_does_not_wait() -> None:
+    watch = a_watch(events={"migration_ops": 20})
+    ended(watch, False)
+    assert len(watch.take_events()) == 1
+
+
+def ended(watch: Watch, compared: bool) -> list[Any]:
+    """Who waits for the comparison of a request that has ended."""
+    told: list[Any] = []
+
+    def tell(tell: Any) -> bool:
+        told.append(tell)
+        return compared
+
+    record = a_request(watch)
+    assert record is not None
+    record.copied = Mock(tell=tell)
+    record.asks(LANE.decision.origin, b"", Mock(), 0.0)
+    record.is_answered(LANE.decision.origin, 200, 0.0)
+    record.end(0.0, complete=True)
+    return told
+
+
 def test_the_flag_gives_something_else_by_now() -> None:
     assert requests(a_watch("off", events={"migration_ops": 20}), 10) == 0
 

@@ -197,7 +197,7 @@ def _evaluator(world: ProxyWorld) -> Evaluator:
 
 
 @contextlib.asynccontextmanager
-async def _running(
+async def running_proxy(
     configure: Callable[[ProxyWorld], ProxyConfig], folder: Path
 ) -> AsyncIterator[ProxyWorld]:
     world, loop = ProxyWorld(), asyncio.get_running_loop()
@@ -228,7 +228,7 @@ def play(
 
     async def run() -> None:
         with TemporaryDirectory() as folder:
-            async with _running(configure, Path(folder)) as world, asyncio.timeout(60):
+            async with running_proxy(configure, Path(folder)) as world, asyncio.timeout(60):
                 await scene(world)
 
     asyncio.run(run())

@@ -56,6 +56,7 @@ class ScriptedProxy:
     def __init__(self) -> None:
         self.instance = "proxy-1"
         self.cells: dict[tuple[str, str], list[int]] = {}
+        self.parity: list[dict[str, Any]] = []
         self.broken = False
 
     def serve(self, stage: str, origin: str, requests: int, errors: int = 0) -> None:
@@ -77,7 +78,7 @@ class ScriptedProxy:
             }
             for (stage, origin), (requests, errors) in self.cells.items()
         ]
-        return JSONResponse({"instance": self.instance, "cells": cells})
+        return JSONResponse({"instance": self.instance, "cells": cells, "parity": self.parity})
 
 
 class FlagServer:

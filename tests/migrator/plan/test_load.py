@@ -280,9 +280,9 @@ def test_problems_of_the_context(small: str, context: str, found: list[str]) -> 
 def test_a_capability_may_be_called_like_a_key(small: str, name: str) -> None:
     text = changed(small, ("    publishing:", f"    {name}:"))
     assert name in parse(text, "p.yaml").spec.capabilities
-    assert problems(text + "      path: /\n") == [
-        f"p.yaml:18:7: spec.capabilities.{name}.path: unknown key 'path', "
-        "expected one of routes, needs, schedule, analysis"
+    assert problems(text + "      zone: /\n") == [
+        f"p.yaml:18:7: spec.capabilities.{name}.zone: unknown key 'zone', "
+        "expected one of routes, needs, schedule, analysis, parity"
     ]
 
 

@@ -1,0 +1,76 @@
+"""Do both sides give the same answers often enough? The gate at `shadow` and `live`.
+
+Pure. The proxy compares mirrored reads (routing/parity) and counts pairs; whether a difference is
+the monolith's own noise is decided there. Here the share of pairs that differ is held against the
+plan's `analysis.parity`:
+
+- *Refuted*, beyond chance, that at most `1 - min` of the pairs differ: fail. The bound is that of
+  sequential.py, so looking twice a second does not make it cry wolf: `ALPHA` for a whole window,
+  beside that of the other limits (verdict.py).
+- Fewer than `min_compared` pairs, or more than `1 - min` of them that differ or may turn out to:
+  not enough data. The rollout holds; without reads it never goes on by itself.
+"""
+
+from dataclasses import dataclass
+from math import log
+from typing import Final
+
+from migrator.analysis.sequential import Rate, log_evidence_of_increase
+from migrator.analysis.stats import NO_PAIRS, Counters, Pairs
+from migrator.analysis.verdict import ALPHA, MIN_JUDGED, Outcome, Verdict
+from migrator.plan.model import ParityLimit
+from migrator.plan.units import FULL_SHARE, format_share
+
+_REFUTED: Final = log(1 / ALPHA)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParityWindow:
+    """The pairs since a step began; `last` is the newest reading of the counters."""
+
+    last: Counters
+    pairs: Pairs = NO_PAIRS
+
+    def read(self, counters: Counters) -> "ParityWindow":
+        """With one more reading."""
+        return ParityWindow(last=counters, pairs=self.pairs + counters.pairs_since(self.last))
+
+
+def judge_parity(pairs: Pairs, limit: ParityLimit) -> Verdict:
+    """The verdict on a window's pairs."""
+    allowed = 1 - limit.min / FULL_SHARE
+    text = f"parity: {_share(pairs)}; limit {format_share(limit.min)}"
+    evidence = log_evidence_of_increase(Rate(pairs.different, pairs.compared), None, allowed)
+    enough = pairs.compared >= min(limit.min_compared, MIN_JUDGED)
+    if evidence >= _REFUTED and enough:
+        if pairs.most:
+            text += f"; most often {pairs.most}"
+        return Verdict(outcome=Outcome.FAILED, evidence=text, certain=True)
+    if pairs.compared < limit.min_compared:
+        return _open(f"parity: {pairs.compared} of {limit.min_compared} reads compared so far")
+    if pairs.different + pairs.open > allowed * pairs.compared:
+        return _open(f"{text}; could still be chance or noise")
+    return Verdict(outcome=Outcome.PASSED, evidence=text)
+
+
+def worse(one: Verdict, other: Verdict) -> Verdict:
+    """The verdict of both: a failure before what is open, and that before a pass."""
+    order = (Outcome.FAILED, Outcome.NOT_ENOUGH_DATA, Outcome.PASSED)
+    if order.index(other.outcome) < order.index(one.outcome):
+        return other
+    if one.outcome is Outcome.PASSED:
+        evidence = f"{one.evidence}; {other.evidence}"
+        return Verdict(outcome=Outcome.PASSED, evidence=evidence, certain=one.certain)
+    return one
+
+
+def _open(evidence: str) -> Verdict:
+    return Verdict(outcome=Outcome.NOT_ENOUGH_DATA, evidence=evidence)
+
+
+def _share(pairs: Pairs) -> str:
+    agree = pairs.compared - pairs.different
+    if not pairs.compared:
+        return "no reads compared"
+    open_ = f", {pairs.open} open" if pairs.open else ""
+    return f"{agree}/{pairs.compared} = {agree / pairs.compared:.2%} of the reads agree{open_}"

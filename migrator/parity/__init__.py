@@ -1,0 +1,1 @@
+"""What the proxy's `/parity` says, for people and for other programs. Pure."""
