@@ -14,11 +14,11 @@ the answer. Four rules, in this order:
    it *and* `min_increase` above it), beyond chance (quantile.py).
 
 Beyond chance: a service exactly at its limits is ever failed in one window with probability `ALPHA`
-at most, over all looks and all of rules 3 and 4 together. Errors get half of it, the quantiles
-equal parts of the other half (Bonferroni): that holds whatever metrics have to do with one another,
-and the evidence names the limit that was broken. Worse than a limit but within chance is "not
-enough data": the rollout holds until more requests settle it. Rules 3 and 4 must come to the same
-answer for `CONFIRM` seconds.
+at most, over all looks and all of rules 3 and 4 together. Errors get three quarters of it, the
+quantiles equal parts of the rest (Bonferroni): that holds whatever metrics have to do with one
+another, and the evidence names the limit that was broken. Worse than a limit but within chance is
+"not enough data": the rollout holds until more requests settle it. Rules 3 and 4 must come to the
+same answer for `CONFIRM` seconds.
 """
 
 from bisect import bisect_left
@@ -47,8 +47,8 @@ ALPHA: Final = 0.02
 """Probability that a service exactly at its limits is ever failed by them in one window."""
 _DRIFT: Final = log(2)
 """Evidence of the old origin against its own past that makes the past no baseline any more."""
-_ERRORS_REFUTED: Final = log(2 / ALPHA)
-_LATENCY_REFUTED: Final = log(2 * len(LatencyLimits().by_quantile()) / ALPHA)
+_ERRORS_REFUTED: Final = log(4 / 3 / ALPHA)
+_LATENCY_REFUTED: Final = log(4 * len(LatencyLimits().by_quantile()) / ALPHA)
 
 
 class Outcome(StrEnum):
