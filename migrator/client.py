@@ -5,7 +5,7 @@ A thin shell: requests, errors with what to do, the event stream with reconnecti
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final, Self
 
 import httpx
@@ -37,10 +37,23 @@ class ControllerClient:
         """The document of `migrator.controller.status`. Raises Unavailable."""
         return await self._ask("GET", "/v1/status")
 
-    async def act(self, name: str, verb: str, *, by: str, reason: str) -> dict[str, Any]:
-        """The capability's status after `verb`. Raises InvalidInput, MigratorError, Unavailable."""
+    async def act(
+        self,
+        name: str,
+        verb: str,
+        *,
+        by: str,
+        reason: str,
+        details: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """The capability's status after `verb`. `details`: what the verb needs besides.
+
+        Raises InvalidInput, MigratorError, Unavailable.
+        """
         return await self._ask(
-            "POST", f"/v1/capabilities/{name}/{verb}", {"by": by, "reason": reason}
+            "POST",
+            f"/v1/capabilities/{name}/{verb}",
+            {"by": by, "reason": reason, **(details or {})},
         )
 
     async def events(self, after: int = 0) -> AsyncIterator[dict[str, Any]]:

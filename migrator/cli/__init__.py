@@ -7,7 +7,21 @@ import typer
 
 from flags.errors import FlagsError
 from migrator import __version__
-from migrator.cli import discover, down, init, logs, parity, plan, proxy, rollout, serve, up, writes
+from migrator.cli import (
+    discover,
+    down,
+    history,
+    init,
+    logs,
+    parity,
+    plan,
+    proxy,
+    rollout,
+    serve,
+    simulate,
+    up,
+    writes,
+)
 from migrator.errors import MigratorError
 from routing.errors import RoutingError
 
@@ -39,9 +53,11 @@ def _root(
 app.command()(init.init)
 app.command()(discover.discover)
 app.add_typer(plan.plan_app, name="plan")
+app.command()(simulate.simulate)
 app.command()(up.up)
 app.command()(down.down)
 app.command()(logs.logs)
+app.command()(history.history)
 rollout.register(app)
 serve.register(app)
 app.add_typer(proxy.proxy_app, name="proxy")

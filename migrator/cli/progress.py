@@ -67,7 +67,10 @@ def status_table(status: Mapping[str, Any], now: float, *, width: int) -> Render
             *([_figures(each["origins"]["old"])] if wide else []),
             _figures(each["origins"]["new"], tail=wide),
         )
-        if each["phase"] in ("waiting", "paused", "rolled_back", "aborted") and each["reason"]:
+        if (
+            each["phase"] in ("pending", "waiting", "paused", "rolled_back", "aborted")
+            and each["reason"]
+        ):
             notes.append(f"{each['name']}: ", style="bold")
             notes.append(f"{each['reason']}\n")
     for service in status["services"]:

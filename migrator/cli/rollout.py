@@ -1,4 +1,4 @@
-"""`migrator status|promote|pause|resume|abort|kill|restore`: looking at rollouts and steering them.
+"""`migrator status|promote|pause|resume|…`: looking at rollouts and steering them.
 
 `kill` and `restore` go straight to the flag server, so that they work while the controller is down.
 """
@@ -24,7 +24,7 @@ from migrator.flagclient import FlagClient, RetryPolicy
 from migrator.flagclient import Target as FlagTarget
 from migrator.plan.check import service_flag
 from migrator.plan.load import load
-from migrator.plan.model import Migration
+from migrator.plan.model import Migration, Stage
 from migrator.rollout.verbs import Verb
 from migrator.secrets import load_secrets, member
 from migrator.state import StateDir, find_state
@@ -43,12 +43,16 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the root command."""
     app.command()(status)
     for verb, text in (
-        (Verb.PROMOTE, "Go on to the next step now, without waiting for hold, data or approval."),
         (Verb.PAUSE, "Stay at the current share; it is still watched and rolled back."),
         (Verb.RESUME, "Go on; after a rollback or an abort begin at the first step."),
         (Verb.ABORT, "Send everybody back to the monolith and stop."),
+        (Verb.RETRY, "After a rollback: try the same step again."),
+        (Verb.RESTART, "Begin the plan's schedule again at its first step."),
     ):
         app.command(verb.value, help=f"{text}\n\nExample: migrator {verb} publishing")(_verb(verb))
+    app.command()(promote)
+    app.command()(rollback)
+    app.command("set")(set_stage)
     app.command()(kill)
     app.command()(restore)
 
@@ -91,18 +95,74 @@ def _verb(verb: Verb) -> Callable[..., None]:
         state: StateOption = None,
         as_json: JsonOption = False,
     ) -> None:
-        async def act() -> dict[str, Any]:
-            async with _controller(find_state(state)) as client:
-                return await client.act(capability, verb, by=member(), reason=reason)
-
-        now = asyncio.run(act())
-        if as_json:
-            print_json(now)
-        else:
-            told = f": {now['reason']}" if now["reason"] else ""
-            console().print(f"{capability} is {now['phase'].replace('_', ' ')}{told}")
+        _say(capability, verb, {}, reason, state, as_json)
 
     return command
+
+
+def promote(
+    capability: Capability,
+    full: Annotated[
+        bool, typer.Option("--full", help="To the last step, past every gate but kill switches.")
+    ] = False,
+    reason: Reason = "",
+    state: StateOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Go on to the next step now, without waiting for hold, data or approval.
+
+    Example: migrator promote publishing
+    """
+    _say(capability, Verb.PROMOTE, {"full": full}, reason, state, as_json)
+
+
+def rollback(
+    capability: Capability,
+    to: Annotated[str, typer.Option(help="Number of a step, or a stage: its last step.")],
+    reason: Reason = "",
+    state: StateOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Go back to an earlier step and go on from there. A paused rollout stays paused.
+
+    Example: migrator rollback publishing --to shadow -m "reads differ"
+    """
+    _say(capability, Verb.ROLLBACK, {"to": to}, reason, state, as_json)
+
+
+def set_stage(
+    capability: Capability,
+    stage: Annotated[Stage, typer.Argument(help="Stage of the migration flag.")],
+    share: Annotated[str, typer.Option(help="Of contexts, such as 5%.")] = "100%",
+    reason: Reason = "",
+    state: StateOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show a stage outside of the schedule and stay there, watched, until `migrator resume`.
+
+    Example: migrator set publishing live --share 2%
+    """
+    _say(capability, Verb.SET, {"stage": stage, "share": share}, reason, state, as_json)
+
+
+def _say(
+    capability: str,
+    verb: Verb,
+    details: dict[str, Any],
+    reason: str,
+    state: StateOption,
+    as_json: bool,
+) -> None:
+    async def act() -> dict[str, Any]:
+        async with _controller(find_state(state)) as client:
+            return await client.act(capability, verb, by=member(), reason=reason, details=details)
+
+    now = asyncio.run(act())
+    if as_json:
+        print_json(now)
+    else:
+        told = f": {now['reason']}" if now["reason"] else ""
+        console().print(f"{capability} is {now['phase'].replace('_', ' ')}{told}")
 
 
 def kill(

@@ -19,8 +19,10 @@ from starlette.routing import Route
 from migrator.controller.loop import Controller
 from migrator.controller.status import status
 from migrator.errors import InvalidInput, StateError
+from migrator.plan.model import Stage
+from migrator.plan.units import FULL_SHARE, Share
 from migrator.rollout.events import Event
-from migrator.rollout.verbs import IllegalVerb, Verb
+from migrator.rollout.verbs import Details, IllegalVerb, Verb
 
 MAX_BODY: Final = 16 * 1024
 PAGE: Final = 500
@@ -33,12 +35,19 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 class Order(BaseModel):
-    """Body of a verb."""
+    """Body of a verb: who and why, and what `Details` has."""
 
     model_config = ConfigDict(extra="forbid")
 
     by: str = Field(min_length=1, max_length=100)
     reason: str = Field(default="", max_length=500)
+    full: bool = False
+    to: str = Field(default="", max_length=40)
+    stage: Stage | None = None
+    share: Share = FULL_SHARE
+
+    def details(self) -> Details:
+        return Details(full=self.full, to=self.to, stage=self.stage, share=self.share)
 
 
 def application(controller: Controller, token: str) -> Starlette:
@@ -71,7 +80,9 @@ def application(controller: Controller, token: str) -> Starlette:
         name, verb = request.path_params["name"], request.path_params["verb"]
         try:
             order = Order.model_validate_json(await _body(request))
-            controller.act(name, Verb(verb), by=order.by, reason=order.reason)
+            controller.act(
+                name, Verb(verb), by=order.by, reason=order.reason, details=order.details()
+            )
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             place = ".".join(map(str, first["loc"])) or "body"

@@ -10,6 +10,7 @@ from migrator.errors import InvalidInput
 from migrator.flagclient import Flag, FlagClient, Forbidden, NotSupported
 from migrator.plan.check import service_flag
 from migrator.plan.model import Capability, Migration, Stage
+from migrator.plan.schedule import stages_of
 
 OPS_TAG: Final = "ops"
 
@@ -35,8 +36,9 @@ async def ensure_flags(client: FlagClient, plan: Migration) -> dict[str, Flag]:
             flags[key] = await client.turn(key, on=True, comment="in service")
     made: dict[str, Flag] = {}
     for name, capability in plan.spec.capabilities.items():
-        flag = flags.get(name) or await _create_stages(client, name, plan.spec.context.kind)
-        _usable(flag, tuple(map(str, Stage)))
+        stages = stages_of(capability)
+        flag = flags.get(name) or await _create_stages(client, name, plan.spec.context.kind, stages)
+        _usable(flag, tuple(map(str, stages)))
         if name not in flags:
             made[name] = flag
         have = {p.key for p in flag.environment.prerequisites}
@@ -56,14 +58,16 @@ async def ensure_flags(client: FlagClient, plan: Migration) -> dict[str, Flag]:
     return made
 
 
-async def _create_stages(client: FlagClient, name: str, context_kind: str) -> Flag:
+async def _create_stages(
+    client: FlagClient, name: str, context_kind: str, stages: tuple[Stage, ...]
+) -> Flag:
     """A migration flag; where the account has none (LaunchDarkly sells them apart, and its EU and
-    federal instances lack them), a string flag with the same six values in the same order."""
+    federal instances lack them), a string flag with the same values in the same order."""
     try:
-        return await client.create(_capability_flag_body(name, context_kind))
+        return await client.create(_capability_flag_body(name, context_kind, len(stages)))
     except (NotSupported, Forbidden) as error:
         logger.info("flags.no_migration_flags key=%s %s", name, error)
-    return await client.create(_stages_flag_body(name))
+    return await client.create(_stages_flag_body(name, stages))
 
 
 def _usable(flag: Flag, values: tuple[bool | str, ...]) -> Flag:
@@ -113,23 +117,23 @@ def _service_flag_body(service: str) -> dict[str, Any]:
     }
 
 
-def _capability_flag_body(name: str, context_kind: str) -> dict[str, Any]:
+def _capability_flag_body(name: str, context_kind: str, stage_count: int) -> dict[str, Any]:
     return {
         "key": name,
         "name": name,
         "purpose": "migration",
-        "migrationSettings": {"contextKind": context_kind, "stageCount": len(Stage)},
+        "migrationSettings": {"contextKind": context_kind, "stageCount": stage_count},
         "temporary": True,
     }
 
 
-def _stages_flag_body(name: str) -> dict[str, Any]:
-    off = list(Stage).index(Stage.OFF)
+def _stages_flag_body(name: str, stages: tuple[Stage, ...]) -> dict[str, Any]:
+    off = stages.index(Stage.OFF)
     return {
         "key": name,
         "name": name,
         "kind": "multivariate",
-        "variations": [{"value": str(stage), "name": str(stage)} for stage in Stage],
+        "variations": [{"value": str(stage), "name": str(stage)} for stage in stages],
         "defaults": {"onVariation": off, "offVariation": off},
         "temporary": True,
     }

@@ -13,10 +13,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
-from migrator.analysis.sample import NOTHING
-from migrator.analysis.verdict import Outcome, confirm, judge
 from migrator.analysis.watch import Watch
 from migrator.controller.flags import ensure_flags, flag_keys, needed
+from migrator.controller.hooks import StepHooks
 from migrator.controller.observe import ProxyStats, World, lags, look, newest_foreign, switched_off
 from migrator.controller.parity import ParityGate
 from migrator.controller.store import EventLog
@@ -24,16 +23,18 @@ from migrator.errors import InvalidInput, MigratorError, Unavailable
 from migrator.flagclient import AuditEntry, Flag, FlagClient, FlagNotFound
 from migrator.plan.check import service_flag
 from migrator.plan.model import Migration, Step
+from migrator.plan.schedule import stages_of
 from migrator.plan.units import format_share
+from migrator.rollout.ahead import Backlog, closed_ahead
 from migrator.rollout.desired import DesiredFlag, desired_flag
 from migrator.rollout.engine import CONTROLLER, advance
 from migrator.rollout.events import Event, Kind
 from migrator.rollout.gate import closed_gate
-from migrator.rollout.gate import needed as needed_requests
-from migrator.rollout.observation import Change, Figures, Observation, SeenFlag
+from migrator.rollout.measure import measure
+from migrator.rollout.observation import Change, Closed, Figures, Observation, SeenFlag
 from migrator.rollout.state import Rollout, apply, fold
 from migrator.rollout.transitions import Phase
-from migrator.rollout.verbs import Verb, act
+from migrator.rollout.verbs import PLAIN, Details, Verb, act
 
 logger = logging.getLogger(__name__)
 
@@ -73,6 +74,7 @@ class Controller:
         self._flag_keys = flag_keys(plan)
         self._proxy = proxy
         self._clock = clock
+        self.hooks = StepHooks(plan.metadata.name)
         self._ensured = False
         self._offs: dict[str, str] = {}
         self._unexplained: dict[str, int] = {}
@@ -98,6 +100,7 @@ class Controller:
                 self._soon.clear()
         finally:
             stopped.cancel()
+            await self.hooks.close()
             self.stopping = True
             self._announce()
 
@@ -105,14 +108,25 @@ class Controller:
         """The plan's steps of a capability."""
         return self._schedules[name]
 
-    def act(self, name: str, verb: Verb, *, by: str, reason: str) -> None:
+    def act(self, name: str, verb: Verb, *, by: str, reason: str, details: Details = PLAIN) -> None:
         """A person's verb. Raises InvalidInput for an unknown name, IllegalVerb."""
         rollout = self.rollouts.get(name)
         if rollout is None:
             raise InvalidInput(
                 f"no capability {name!r}", hint=f"there are: {', '.join(self.rollouts)}"
             )
-        self._record(act(rollout, verb, by=by, reason=reason, now=self._clock()))
+        self._record(
+            act(
+                rollout,
+                verb,
+                by=by,
+                reason=reason,
+                now=self._clock(),
+                details=details,
+                steps=self._schedules[name],
+                stages=stages_of(self.plan.spec.capabilities[name]),
+            )
+        )
         # A flag that somebody deleted is made anew before the rollout is looked at again.
         self._ensured = False
         self._soon.set()
@@ -147,14 +161,30 @@ class Controller:
             flag=self._seen_flag(name, changes),
             figures=self._figures(name, now),
             services_off=self._services_off(name),
+            ahead=self._ahead(name, now),
+            ended=self.hooks.ended(self.rollouts[name]),
+            webhook=self.hooks.answer(self.rollouts[name]),
         )
         self._record(advance(self.rollouts[name], self._schedules[name], seen, now))
         rollout = self.rollouts[name]
-        self.waiting_for[name] = ""
+        gate = None
         if rollout.phase in (Phase.HOLDING, Phase.WAITING):
             gate = closed_gate(rollout, rollout.steps[rollout.step], seen, now)
-            if gate is not None and gate.topic != "hold":
-                self.waiting_for[name] = gate.why
+        elif rollout.phase is Phase.PENDING and seen.ahead:
+            gate = seen.ahead[0]
+        self.waiting_for[name] = gate.why if gate and gate.topic != "hold" else ""
+        self.hooks.follow(rollout, gate.topic if gate else None)
+
+    def _ahead(self, name: str, now: float) -> tuple[Closed, ...]:
+        return closed_ahead(
+            self.rollouts[name],
+            self._schedules[name],
+            self.plan.spec.capabilities[name],
+            others=self.rollouts,
+            freezes=self.plan.spec.freeze,
+            backlog=self.world.backlogs.get(name, Backlog()),
+            now=now,
+        )
 
     def _record(self, events: tuple[Event, ...]) -> None:
         if not events:
@@ -175,37 +205,23 @@ class Controller:
         if stats is None:
             return None
         counters = stats.counters(name)
-        window = rollout.window
-        if window is None:
-            self.watches.pop(name, None)
-            return Figures(counters=counters, asked={}, old=NOTHING, verdict=None)
         limits = self.plan.spec.capabilities[name].analysis
-        watch = self.watches.get(name)
-        if watch is None or self._window_of.get(name) != window.seq:
-            watch = Watch.begin(window.base, since=window.since, ride_out=limits.ride_out)
-            self._window_of[name] = window.seq
-        watch = watch.read(counters, at=now)
-        step = rollout.steps[min(rollout.step, len(rollout.steps) - 1)]
-        watch, verdict = confirm(
-            watch,
-            judge(
-                watch,
-                limits,
-                history=rollout.history,
-                needed=needed_requests(step),
+        seq = rollout.window.seq if rollout.window else None
+        same = seq is not None and self._window_of.get(name) == seq
+        watch, figures = measure(
+            rollout,
+            self.watches.get(name) if same else None,
+            counters,
+            limits,
+            now,
+            also=lambda window, step, verdict: self._parity.judge(
+                name, counters, window, step, limits.parity, verdict
             ),
         )
-        verdict = self._parity.judge(name, counters, window, step, limits.parity, verdict)
-        figures = Figures(
-            counters=counters,
-            asked=watch.asked,
-            old=watch.old.settled,
-            verdict=verdict,
-            outages=watch.new.outages,
-        )
-        if rollout.phase is not Phase.HOLDING and verdict.outcome is Outcome.PASSED:
-            watch = watch.rolled()
-        self.watches[name] = watch
+        if watch is None or seq is None:
+            self.watches.pop(name, None)
+        else:
+            self.watches[name], self._window_of[name] = watch, seq
         return figures
 
     def _seen_flag(self, name: str, changes: Mapping[str, Change | None]) -> SeenFlag | None:
@@ -320,5 +336,11 @@ class Controller:
             flag,
             desired.weights,
             context_kind=self.plan.spec.context.kind,
-            comment=f"{shares} (step {(rollout.entered or 0) + 1} of {len(rollout.steps)})",
+            comment=shares + _place(rollout),
         )
+
+
+def _place(rollout: Rollout) -> str:
+    if rollout.placed is not None:
+        return f" ({rollout.reason})"
+    return f" (step {(rollout.entered or 0) + 1} of {len(rollout.steps)})"

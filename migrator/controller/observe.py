@@ -6,14 +6,16 @@ A thin shell around HTTP; what does not answer becomes None, and the loop says s
 import asyncio
 import logging
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Self
 
 import httpx
 
 from migrator.analysis.stats import Stats, parse_stats
+from migrator.controller.backlog import parse_backlogs
 from migrator.errors import Unavailable
 from migrator.flagclient import AuditEntry, Flag, FlagClient
+from migrator.rollout.ahead import Backlog
 from migrator.rollout.engine import CONTROLLER
 from migrator.rollout.observation import Change
 
@@ -41,8 +43,8 @@ class ProxyStats:
     async def __aexit__(self, *_: object) -> None:
         await self._http.aclose()
 
-    async def read(self) -> Stats:
-        """The counters now. Raises Unavailable."""
+    async def read(self) -> tuple[Stats, Mapping[str, Backlog]]:
+        """The counters now, and the second writes that wait for services. Raises Unavailable."""
         try:
             answer = await self._http.get("/stats")
         except httpx.TransportError as error:
@@ -50,7 +52,7 @@ class ProxyStats:
             raise Unavailable(f"the proxy's figures are not available: {detail}") from error
         if not answer.is_success or len(answer.content) > _MAX_STATS:
             raise Unavailable(f"the proxy's figures are not available: {answer.status_code}")
-        return parse_stats(answer.content)
+        return parse_stats(answer.content), parse_backlogs(answer.content)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,23 +60,27 @@ class World:
     """What answered at one tick."""
 
     stats: Stats | None
+    backlogs: Mapping[str, Backlog] = field(default_factory=dict)
+    """Second writes that wait for its service, by capability; unknown where `stats` is."""
     flags: Mapping[str, Flag] | None
     problems: tuple[str, ...]
 
 
 async def look(proxy: ProxyStats, flags: FlagClient, keys: Collection[str]) -> World:
     """Read both at the same time; `keys`: of the flags that matter."""
-    stats, listed = await asyncio.gather(
+    read, listed = await asyncio.gather(
         proxy.read(), flags.list_flags(keys), return_exceptions=True
     )
     problems: list[str] = []
-    for answer in (stats, listed):
+    for answer in (read, listed):
         if isinstance(answer, Unavailable):
             problems.append(str(answer))
         elif isinstance(answer, BaseException):
             raise answer
+    stats, backlogs = read if isinstance(read, tuple) else (None, {})
     return World(
-        stats=stats if isinstance(stats, Stats) else None,
+        stats=stats,
+        backlogs=backlogs,
         flags=listed if isinstance(listed, dict) else None,
         problems=tuple(problems),
     )

@@ -49,7 +49,7 @@ def capability(
     """One rollout. `stage` and `share` are what its flag is to show; `off` and the whole if the
     flag, or that of a needed service, is `off`."""
     steps = rollout.steps if rollout.begun else schedule
-    shown = None if off or rollout.entered is None else steps[rollout.entered]
+    shown = None if off else rollout.shown
     hold_until = None
     if rollout.phase is Phase.HOLDING and shown is not None and rollout.hold_since is not None:
         hold_until = rollout.hold_since + shown.hold

@@ -2,15 +2,17 @@
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from pydantic import ValidationError
 
+from migrator.plan.dependencies import find_dependencies
 from migrator.plan.document import Path, show_path
 from migrator.plan.errors import nearest
+from migrator.plan.finding import Finding
 from migrator.plan.model import Capability, Migration, MonolithWorkload, Route, Stage, Step
 from migrator.plan.proxy import proxy_config
+from migrator.plan.schedule import stages_of
 from migrator.plan.units import FULL_SHARE, format_share
 from routing.errors import InvalidConfig, RouteConflict
 from routing.table import Route as TableRoute
@@ -22,13 +24,6 @@ _ONLY: Final = {"embedded": ("host", "port"), "launchdarkly": ("api", "base", "s
 _PARAMETER: Final = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _REFERENCE: Final = re.compile(r"\$\{([^}]*)\}")
 _ORDER: Final = {stage: index for index, stage in enumerate(Stage)}
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    path: Path
-    message: str
-    suggestion: str | None = None
 
 
 def service_flag(service: str) -> str:
@@ -44,12 +39,14 @@ def check(plan: Migration, line: Callable[[Path], int]) -> Iterator[Finding]:
     yield from _ports(plan, line)
     yield from _routes(plan, line)
     yield from _proxy(plan)
+    yield from find_dependencies(plan)
     for name, capability in plan.spec.capabilities.items():
         path: Path = ("spec", "capabilities", name)
         yield from _services(plan, capability, path)
         yield from _flag_key(plan, name, path)
         if not isinstance(capability.schedule, str):
             yield from _schedule(capability.schedule, (*path, "schedule"))
+            yield from _stages(capability, capability.schedule, (*path, "schedule"))
 
 
 def _flags(plan: Migration) -> Iterator[Finding]:
@@ -201,6 +198,18 @@ def _routes(plan: Migration, line: Callable[[Path], int]) -> Iterator[Finding]:
                 )
             except InvalidConfig as error:
                 yield Finding(place, str(error))
+
+
+def _stages(capability: Capability, schedule: tuple[Step, ...], path: Path) -> Iterator[Finding]:
+    """A flag can only show the stages that it has."""
+    stages = stages_of(capability)
+    for index, step in enumerate(schedule):
+        if step.stage not in stages:
+            yield Finding(
+                (*path, index, "stage"),
+                f"found {str(step.stage)!r}, expected one of {', '.join(stages[1:])}, which a flag "
+                f"with stages: {capability.stages} has",
+            )
 
 
 def _schedule(schedule: tuple[Step, ...], path: Path) -> Iterator[Finding]:

@@ -14,7 +14,7 @@ from migrator.errors import InvalidInput
 from migrator.plan.check import check
 from migrator.plan.document import MAX_SIZE, Document, Path, read, show_path
 from migrator.plan.errors import PlanErrors, Problem, nearest
-from migrator.plan.model import Migration
+from migrator.plan.model import TIME_OF_DAY, Migration
 from routing.config.base import ORIGIN
 
 _PATTERNS: Final = {
@@ -27,6 +27,7 @@ _PATTERNS: Final = {
     f"^{ORIGIN.pattern}$": "expected an origin such as https://10.0.0.5:8443",
     r"^[A-Za-z_][A-Za-z0-9_]*$": "expected letters, digits and underscores, no digit first",
     r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$": "expected a name of HTTP (RFC 9110 token)",
+    TIME_OF_DAY: "expected a time of day such as 08:30",
     r"^[A-Za-z0-9._-]+$": "expected letters, digits, dots, hyphens and underscores",
 }
 
@@ -78,7 +79,11 @@ def _problems(errors: Sequence[ErrorDetails], document: Document, file: str) -> 
     for error in errors:
         path = _document_path(error["loc"], document.data)
         models = _models_at(path[:-1])
-        keys = list(dict.fromkeys(key for model in models for key in model.model_fields))
+        keys = list(
+            dict.fromkeys(
+                field.alias or key for model in models for key, field in model.model_fields.items()
+            )
+        )
         suggestion = None
         if error["type"] in {"extra_forbidden", "missing"} and len(models) > 1:
             told = _which_of(models, _get(path[:-1], document.data))

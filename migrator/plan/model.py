@@ -4,7 +4,8 @@ Pure data. `migrator.plan.load` reads it from YAML with precise errors. What the
 document can say is taken from `routing.config`; see `migrator.plan.borrowed`.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -147,6 +148,21 @@ class Route(RouteRule):
     service: Name
 
 
+class Webhook(Model):
+    """Somebody else's word before a step ends: a POST with JSON whose answer is 2xx."""
+
+    url: Annotated[str, Field(pattern=r"^https?://[^\s/?#@]+(/[^\s#@]*)?$", max_length=512)]
+    timeout: Annotated[Duration, Field(gt=0, le=60)] = 10.0
+
+
+class Command(Model):
+    """A program that must succeed before a step ends, run once for each entry of the step."""
+
+    command: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Program and arguments, no shell."""
+    timeout: Annotated[Duration, Field(gt=0)] = 3600.0
+
+
 class Step(Model):
     """One entry of a schedule: contexts up to `share` move to `stage`, the rest stays before it."""
 
@@ -158,6 +174,8 @@ class Step(Model):
     """Least requests that the authoritative origin of `stage` must have answered at this step."""
     approval: bool = False
     """Wait for `migrator promote` after the hold."""
+    before_leaving: Command | None = None
+    webhook: Webhook | None = None
 
 
 class ErrorRateLimit(Model):
@@ -201,16 +219,58 @@ class Analysis(Model):
     """None: answers are compared, but do not decide."""
 
 
+class After(Model):
+    """Another capability that must be first: complete, or with everybody at `stage`."""
+
+    capability: Name
+    stage: Stage | None = None
+
+
 class Capability(Model):
     """The unit that moves: routes, the services behind them, one migration flag of this name."""
 
     routes: Annotated[tuple[Route, ...], Field(min_length=1)]
     needs: tuple[Name, ...] = ()
     """Services that must be switched on for this capability, besides those of its routes."""
+    stages: Literal[2, 4, 6] = 6
+    """How many stages its flag has, of LaunchDarkly's: 2 is off and complete, 4 has shadow and
+    live in between."""
+    after: tuple[Name | After, ...] = ()
+    """Capabilities that must be complete before this one begins or leaves a step."""
+    max_write_age: Duration = 60.0
+    """Seconds that a second write may wait for the service before that may answer more users."""
     schedule: Literal["standard", "careful", "fast", "manual"] | tuple[Step, ...] = "standard"
     analysis: Analysis = Analysis()
     parity: ParityRules = ParityRules()
     """What is no difference between answers."""
+
+
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+WEEKDAYS: Final[tuple[Weekday, ...]] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+TIME_OF_DAY: Final = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
+TimeOfDay = Annotated[str, Field(pattern=TIME_OF_DAY)]
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, KeyError):
+        raise ValueError("expected a time zone such as UTC or Europe/Berlin") from None
+    return name
+
+
+class Freeze(Model):
+    """Hours in which nothing moves forward by itself; going back is always possible."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    from_: Annotated[TimeOfDay, Field(alias="from")]
+    to: TimeOfDay
+    """Not after `from`: on the next day."""
+    weekdays: Annotated[tuple[Weekday, ...], Field(min_length=1)] = WEEKDAYS
+    """Days on which it starts."""
+    timezone: Annotated[str, Field(max_length=64), AfterValidator(_zone)] = "UTC"
+    """A name of the IANA time zone database."""
 
 
 class Spec(Model):
@@ -221,6 +281,7 @@ class Spec(Model):
     """Variables that every workload gets with one random value, made at the first start."""
     monolith: MonolithWorkload | MonolithUrl
     services: dict[Name, Workload] = {}
+    freeze: tuple[Freeze, ...] = ()
     capabilities: Annotated[dict[Name, Capability], Field(min_length=1)]
 
 

@@ -1,9 +1,10 @@
-"""The named schedules, as tables. Pure."""
+"""The named schedules, as tables, and what they are for flags with fewer stages. Pure."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from flags.model import STAGES_BY_COUNT
 from migrator.plan.model import Capability, Stage, Step
 
 MINUTE: Final = 60.0
@@ -73,7 +74,29 @@ SCHEDULES: Final[Mapping[str, tuple[Step, ...]]] = MappingProxyType(
 
 
 def steps(capability: Capability) -> tuple[Step, ...]:
-    """The steps of `capability`, its named schedule looked up."""
+    """The steps of `capability`, its named schedule looked up and fitted to its stages."""
     if isinstance(capability.schedule, str):
-        return SCHEDULES[capability.schedule]
+        return trimmed(SCHEDULES[capability.schedule], stages_of(capability))
     return capability.schedule
+
+
+def stages_of(capability: Capability) -> tuple[Stage, ...]:
+    """The variations of its flag, in LaunchDarkly's order."""
+    return tuple(map(Stage, STAGES_BY_COUNT[capability.stages]))
+
+
+def trimmed(schedule: tuple[Step, ...], stages: tuple[Stage, ...]) -> tuple[Step, ...]:
+    """`schedule` without the steps whose stage a flag lacks.
+
+    Without `live` its steps are of `complete`: users must still move a few at a time. A step that
+    then moves nobody is left out, too.
+    """
+    steps: list[Step] = []
+    for step in schedule:
+        stage = step.stage
+        if stage is Stage.LIVE and stage not in stages:
+            stage = Stage.COMPLETE
+        moves = not steps or stage is not steps[-1].stage or step.share > steps[-1].share
+        if stage in stages and moves:
+            steps.append(step.model_copy(update={"stage": stage}))
+    return tuple(steps)

@@ -34,6 +34,9 @@ def desired_flag(rollout: Rollout) -> DesiredFlag | None:
     """What the flag should say; None: leave it alone."""
     if rollout.hands_off:
         return None
+    if rollout.placed is not None:
+        placed = rollout.placed
+        return DesiredFlag(on=True, weights=split(placed.before, placed.stage, placed.share))
     if rollout.entered is None:
         # Not begun and never touched: whatever it says is not ours to change.
         return OFF if rollout.begun or rollout.restart else None
@@ -50,6 +53,11 @@ def weights(steps: tuple[Step, ...], index: int) -> tuple[tuple[Stage, int], ...
         (earlier.stage for earlier in reversed(steps[:index]) if earlier.stage is not step.stage),
         Stage.OFF,
     )
-    if step.share >= FULL_SHARE:
-        return ((step.stage, FULL_SHARE),)
-    return ((before, FULL_SHARE - step.share), (step.stage, step.share))
+    return split(before, step.stage, step.share)
+
+
+def split(before: Stage, stage: Stage, share: int) -> tuple[tuple[Stage, int], ...]:
+    """`share` at `stage`, the rest at `before`, an earlier one."""
+    if share >= FULL_SHARE:
+        return ((stage, FULL_SHARE),)
+    return ((before, FULL_SHARE - share), (stage, share))

@@ -136,6 +136,19 @@ def _judge(
             yield _event(rollout, Kind.DISTURBED, now, why, **_new_window(figures))
 
 
+def _command(
+    rollout: Rollout, _steps: tuple[Step, ...], seen: Observation, now: float
+) -> Iterator[Event]:
+    """The step's command ended. One of an earlier entry is old news."""
+    ended = seen.ended
+    if ended is None or rollout.phase not in _AT_STEP or rollout.command is not None:
+        return
+    if ended.entry == rollout.entry:
+        why = f"before_leaving {ended.problem or 'succeeded'}"
+        data = {"entry": ended.entry, "problem": ended.problem}
+        yield _event(rollout, Kind.COMMAND_ENDED, now, why, **data)
+
+
 def _gates(
     rollout: Rollout, _steps: tuple[Step, ...], seen: Observation, now: float
 ) -> Iterator[Event]:
@@ -148,6 +161,16 @@ def _gates(
         yield _event(rollout, Kind.STEP_PASSED, now, evidence, step=rollout.step)
     elif gate.topic not in rollout.said | {"hold"} and _hold_is_over(rollout, now):
         yield _event(rollout, Kind.HELD, now, gate.why, topic=gate.topic)
+
+
+def _measure(
+    rollout: Rollout, _steps: tuple[Step, ...], seen: Observation, now: float
+) -> Iterator[Event]:
+    """What a person set or went back to while paused is protected by the analysis, too."""
+    if rollout.phase is not Phase.PAUSED or rollout.hands_off or rollout.window is not None:
+        return
+    if rollout.shown is not None and seen.figures is not None:
+        yield _event(rollout, Kind.MEASURED, now, "", **_new_window(seen.figures))
 
 
 def _hold_is_over(rollout: Rollout, now: float) -> bool:
@@ -165,18 +188,20 @@ def _schedule(
     if seen.services_off is None:
         return
     first = not rollout.begun
+    if first and flag.on and not rollout.restart:
+        why = f"{rollout.capability} is already on; `migrator resume {rollout.capability}`"
+        yield Event(
+            at=now,
+            capability=rollout.capability,
+            kind=Kind.FLAG_CHANGED_BY_OTHER,
+            by="someone",
+            why=f"{why} takes it over and begins at the first step",
+            data={"version": flag.version, "on": flag.on, "audit_id": None},
+        )
+        return
+    if not rollout.finished and _held_back(rollout, seen):
+        return
     if first:
-        if flag.on and not rollout.restart:
-            why = f"{rollout.capability} is already on; `migrator resume {rollout.capability}`"
-            yield Event(
-                at=now,
-                capability=rollout.capability,
-                kind=Kind.FLAG_CHANGED_BY_OTHER,
-                by="someone",
-                why=f"{why} takes it over and begins at the first step",
-                data={"version": flag.version, "on": flag.on, "audit_id": None},
-            )
-            return
         yield _event(
             rollout,
             Kind.STARTED,
@@ -203,6 +228,15 @@ def _schedule(
     )
 
 
+def _held_back(rollout: Rollout, seen: Observation) -> bool:
+    """Whether the step to come is a move forward that nobody chose and that a gate forbids.
+
+    Entering the step that the flag shows already, as after `resume`, is none.
+    """
+    forward = rollout.entered is None or rollout.step > rollout.entered
+    return forward and not rollout.chosen and bool(seen.ahead)
+
+
 def _new_window(figures: Figures, *, keep_old: bool = True) -> dict[str, Any]:
     old = figures.old if keep_old else NOTHING
     return {"base": figures.counters.to_json(), "old": old.to_json()}
@@ -213,4 +247,13 @@ def _all_old(figures: Figures) -> Sample:
 
 
 _Rule = Callable[[Rollout, tuple[Step, ...], Observation, float], Iterator[Event]]
-_RULES: Final[tuple[_Rule, ...]] = (_flag, _services, _plan, _judge, _gates, _schedule)
+_RULES: Final[tuple[_Rule, ...]] = (
+    _flag,
+    _services,
+    _plan,
+    _judge,
+    _command,
+    _gates,
+    _measure,
+    _schedule,
+)

@@ -1,24 +1,14 @@
-"""Whether a rollout may leave its step: hold, flag, requests, analysis, approval; all of them.
+"""Whether a rollout may leave its step: all of its gates, in a fixed order.
 
 Pure. Called by the engine to decide and by the status to explain.
 """
-
-from dataclasses import dataclass
 
 from migrator.analysis.stats import Key
 from migrator.analysis.verdict import MIN_JUDGED, Outcome
 from migrator.plan.model import Stage, Step
 from migrator.rollout.desired import NEW_IS_ASKED, desired_flag
-from migrator.rollout.observation import Observation
+from migrator.rollout.observation import Closed, Observation
 from migrator.rollout.state import Rollout
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Closed:
-    """The first gate that is closed. `topic` names it, `why` explains it to people."""
-
-    topic: str
-    why: str
 
 
 def closed_gate(rollout: Rollout, step: Step, seen: Observation, now: float) -> Closed | None:
@@ -32,6 +22,8 @@ def closed_gate(rollout: Rollout, step: Step, seen: Observation, now: float) -> 
         return Closed(topic="hold", why="the hold time runs")
     if seen.services_off is None or seen.services_off:
         return Closed(topic="flag", why="a needed service is not known to be on")
+    if seen.ahead:
+        return seen.ahead[0]
     if seen.figures is None or seen.figures.verdict is None:
         return Closed(topic="figures", why="the proxy's figures are not available")
     served = seen.figures.asked.get(authoritative(step.stage), 0)
@@ -42,6 +34,20 @@ def closed_gate(rollout: Rollout, step: Step, seen: Observation, now: float) -> 
         )
     if seen.figures.verdict.outcome is not Outcome.PASSED:
         return Closed(topic="data", why=f"not enough data: {seen.figures.verdict.evidence}")
+    return _asked_of_others(rollout, step, seen)
+
+
+def _asked_of_others(rollout: Rollout, step: Step, seen: Observation) -> Closed | None:
+    """What the step wants besides its figures; people last."""
+    if step.before_leaving and rollout.command is None:
+        return Closed(topic="command", why="before_leaving has not ended yet")
+    if step.before_leaving and rollout.command:
+        again = f"`migrator pause {rollout.capability}`, then `resume` runs it again"
+        return Closed(topic="command failed", why=f"before_leaving {rollout.command}; {again}")
+    if step.webhook and seen.webhook is None:
+        return Closed(topic="webhook", why="the webhook has not answered yet")
+    if step.webhook and seen.webhook:
+        return Closed(topic="webhook", why=f"the webhook keeps it here: {seen.webhook}")
     if step.approval:
         return Closed(
             topic="approval", why=f"waits for approval: migrator promote {rollout.capability}"

@@ -51,8 +51,29 @@ class Figures:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Closed:
+    """A gate that is closed. `topic` names it, `why` explains it to people."""
+
+    topic: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """The command of the step's entry `entry` ended. `problem`: empty for success."""
+
+    entry: int
+    problem: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
     flag: SeenFlag | None
     figures: Figures | None
     services_off: Mapping[str, str] | None
     """Needed services whose flag is off, each with what to say about it; None: unknown."""
+    ahead: tuple[Closed, ...] = ()
+    """What closes the way forward from outside: see ahead.py."""
+    ended: Ended | None = None
+    webhook: str | None = None
+    """What the step's webhook said: empty if it opens the gate; None: it was not asked yet."""

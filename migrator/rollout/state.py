@@ -13,7 +13,8 @@ from pydantic import ValidationError
 
 from migrator.analysis.sample import NOTHING, Sample
 from migrator.analysis.stats import Counters
-from migrator.plan.model import Step
+from migrator.plan.model import Stage, Step
+from migrator.plan.units import FULL_SHARE
 from migrator.rollout.events import Event, Kind
 from migrator.rollout.transitions import IllegalEvent, Phase, next_phase
 
@@ -25,6 +26,15 @@ class Window:
     seq: int
     since: float
     base: Counters
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """What a person set outside of the schedule: `share` at `stage`, the rest at `before`."""
+
+    stage: Stage
+    share: int
+    before: Stage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +56,14 @@ class Rollout:
     step: int = 0
     """Index of the current step, between steps of the next one; len(steps) when all passed."""
     entered: int | None = None
-    """Index of the step that the flag is to show; None: off."""
+    """Index of the step that the flag is to show; None: off, or what `placed` says."""
+    placed: Placed | None = None
+    chosen: bool = False
+    """A person chose the step that is to be entered: its predecessor's gates are skipped."""
+    entry: int = 0
+    """The event with which the current step was entered; it names the entry."""
+    command: str | None = None
+    """What came of `before_leaving` at this entry: empty for success; None: it has not ended."""
     hold_since: float | None = None
     """Since when the step counts: entered, flag changed, and no outage after that."""
     applied: bool = False
@@ -70,6 +87,13 @@ class Rollout:
     @property
     def finished(self) -> bool:
         return self.begun and self.step >= len(self.steps)
+
+    @property
+    def shown(self) -> Step | None:
+        """What the flag is to show, as a step; None: off."""
+        if self.placed is not None:
+            return Step.model_construct(stage=self.placed.stage, share=self.placed.share, hold=0.0)
+        return None if self.entered is None else self.steps[self.entered]
 
 
 def fold(events: Iterable[Event], capability: str) -> Rollout:
@@ -98,7 +122,9 @@ def apply(rollout: Rollout, event: Event) -> Rollout:
         raise IllegalEvent(f"event {event.seq} ({event.kind}) lacks or spoils {error}") from error
 
 
-_SILENT: Final = frozenset({Kind.FLAG_APPLIED, Kind.STEP_PASSED, Kind.STARTED})
+_SILENT: Final = frozenset(
+    {Kind.FLAG_APPLIED, Kind.STEP_PASSED, Kind.STARTED, Kind.MEASURED, Kind.COMMAND_ENDED}
+)
 _Data = Mapping[str, Any]
 _Effect = Callable[[Rollout, Event, _Data], Rollout]
 
@@ -115,6 +141,7 @@ def _started(rollout: Rollout, _event: Event, data: _Data) -> Rollout:
         restart=False,
         step=0,
         entered=None,
+        placed=None,
         history=Sample.from_json(data["old"]),
         flag_version=data["version"],
         flag_on=data["on"],
@@ -136,6 +163,9 @@ def _step_entered(rollout: Rollout, event: Event, data: _Data) -> Rollout:
     return replace(
         _window(rollout, event, data),
         entered=rollout.step,
+        chosen=False,
+        entry=event.seq,
+        command=None,
         applied=False,
         said=frozenset(),
         outages=(),
@@ -154,8 +184,67 @@ def _passed(rollout: Rollout, _event: Event, data: _Data) -> Rollout:
     return replace(rollout, step=rollout.step + 1)
 
 
+def _promoted(rollout: Rollout, event: Event, data: _Data) -> Rollout:
+    return replace(_passed(rollout, event, data), chosen=True)
+
+
+def _moved(rollout: Rollout, _event: Event, data: _Data) -> Rollout:
+    """Back: the flag follows at once, whether or not there are figures to begin a window with."""
+    step = data["step"]
+    if not 0 <= step < len(rollout.steps) or rollout.entered is None:
+        raise IllegalEvent(f"moved to step {step} of {len(rollout.steps)}")
+    moved = replace(rollout, step=step, chosen=True, placed=None, said=frozenset())
+    if step > rollout.entered:
+        return moved
+    return replace(moved, entered=step, window=None)
+
+
+def _placed(rollout: Rollout, _event: Event, data: _Data) -> Rollout:
+    share = data["share"]
+    if not 0 < share <= FULL_SHARE:
+        raise IllegalEvent(f"placed at a share of {share}")
+    try:
+        stage, before = Stage(data["stage"]), Stage(data["before"])
+    except ValueError as error:
+        raise IllegalEvent(f"placed at an unknown stage: {error}") from error
+    return replace(
+        rollout,
+        placed=Placed(stage=stage, share=share, before=before),
+        restart=rollout.restart or not rollout.begun,
+        hands_off=False,
+        window=None,
+        outages=(),
+    )
+
+
+def _retried(rollout: Rollout, _event: Event, _data: _Data) -> Rollout:
+    if not rollout.begun:
+        raise IllegalEvent("retried before it began")
+    return replace(rollout, restart=False)
+
+
+def _restarted(rollout: Rollout, _event: Event, _data: _Data) -> Rollout:
+    return replace(
+        rollout,
+        begun=False,
+        restart=True,
+        step=0,
+        entered=None,
+        placed=None,
+        chosen=False,
+        hands_off=False,
+        window=None,
+    )
+
+
 def _held(rollout: Rollout, _event: Event, data: _Data) -> Rollout:
     return replace(rollout, said=rollout.said | {data["topic"]})
+
+
+def _command_ended(rollout: Rollout, _event: Event, data: _Data) -> Rollout:
+    if data["entry"] != rollout.entry:
+        raise IllegalEvent(f"a command of entry {data['entry']} ended in entry {rollout.entry}")
+    return replace(rollout, command=str(data["problem"]))
 
 
 def _disturbed(rollout: Rollout, event: Event, data: _Data) -> Rollout:
@@ -165,11 +254,21 @@ def _disturbed(rollout: Rollout, event: Event, data: _Data) -> Rollout:
 
 
 def _off(rollout: Rollout, _event: Event, _data: _Data) -> Rollout:
-    return replace(rollout, entered=None, restart=True, hands_off=False, window=None)
+    """`step` becomes the one that was shown, so that it can be tried again."""
+    return replace(
+        rollout,
+        step=rollout.step if rollout.entered is None else rollout.entered,
+        entered=None,
+        placed=None,
+        chosen=False,
+        restart=True,
+        hands_off=False,
+        window=None,
+    )
 
 
 def _resumed(rollout: Rollout, _event: Event, _data: _Data) -> Rollout:
-    resumed = replace(rollout, hands_off=False)
+    resumed = replace(rollout, hands_off=False, placed=None, chosen=False)
     if not rollout.restart:
         return resumed
     return replace(resumed, begun=False, step=0, entered=None, window=None)
@@ -179,6 +278,7 @@ def _flag_changed(rollout: Rollout, event: Event, data: _Data) -> Rollout:
     return replace(
         _flag_noted(rollout, event, data),
         hands_off=True,
+        placed=None,
         restart=rollout.restart or not rollout.begun,
         window=None,
     )
@@ -217,8 +317,14 @@ _EFFECTS: Final[Mapping[Kind, _Effect]] = MappingProxyType(
         Kind.STARTED: _started,
         Kind.STEP_ENTERED: _step_entered,
         Kind.STEP_PASSED: _passed,
-        Kind.PROMOTED: _passed,
+        Kind.PROMOTED: _promoted,
+        Kind.MOVED: _moved,
+        Kind.PLACED: _placed,
+        Kind.MEASURED: _window,
+        Kind.RETRIED: _retried,
+        Kind.RESTARTED: _restarted,
         Kind.HELD: _held,
+        Kind.COMMAND_ENDED: _command_ended,
         Kind.DISTURBED: _disturbed,
         Kind.COMPLETED: _completed,
         Kind.ROLLED_BACK: _off,

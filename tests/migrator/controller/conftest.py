@@ -58,6 +58,7 @@ class ScriptedProxy:
         self.cells: dict[tuple[str, str], list[int]] = {}
         self.parity: list[dict[str, Any]] = []
         self.broken = False
+        self.second_writes: list[dict[str, Any]] = []
 
     def serve(self, stage: str, origin: str, requests: int, errors: int = 0) -> None:
         cell = self.cells.setdefault((stage, origin), [0, 0])
@@ -78,7 +79,14 @@ class ScriptedProxy:
             }
             for (stage, origin), (requests, errors) in self.cells.items()
         ]
-        return JSONResponse({"instance": self.instance, "cells": cells, "parity": self.parity})
+        return JSONResponse(
+            {
+                "instance": self.instance,
+                "cells": cells,
+                "parity": self.parity,
+                "second_writes": self.second_writes,
+            }
+        )
 
 
 class FlagServer:

@@ -137,3 +137,18 @@ def test_an_sdk_key_of_another_environment(make_plan: Callable[..., Migration]) 
                 await preflight(plan, target, SDK_KEY)
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("refuses", [pytest.param(0, id="migration flags"), 403])
+def test_a_flag_with_fewer_stages(there: Begin, refuses: int) -> None:
+    async def run() -> None:
+        async with there(refuses) as world, world.client() as client:
+            shop = world.plan.spec.capabilities["shop"]
+            two = shop.model_copy(update={"stages": 2})
+            spec = world.plan.spec.model_copy(update={"capabilities": {"shop": two}})
+            made = await ensure_flags(client, world.plan.model_copy(update={"spec": spec}))
+            assert [each.value for each in made["shop"].variations] == ["off", "complete"]
+            with pytest.raises(InvalidInput, match="exists with the variations"):
+                await ensure_flags(client, world.plan)
+
+    asyncio.run(run())

@@ -326,3 +326,26 @@ def plan_of(steps: list[dict[str, Any]]) -> dict[str, Any]:
 def test_thousands_of_equal_routes_are_judged_soon(small: str) -> None:
     routes = '        - {path: "/articles", methods: [POST], service: articles}\n' * 3000
     assert len(problems(small + routes)) == 3000
+
+
+def test_a_step_needs_a_stage_that_the_flag_has() -> None:
+    with pytest.raises(PlanErrors) as refused:
+        parse(
+            """\
+apiVersion: migrator.dev/v1alpha1
+kind: Migration
+metadata: {name: shop}
+spec:
+  monolith: {url: "http://127.0.0.1:1"}
+  services: {a: {command: [a]}}
+  capabilities:
+    users:
+      routes: [{path: /users, service: a}]
+      stages: 4
+      schedule: [{stage: dualwrite}, {stage: live}]
+""",
+            "p.yaml",
+        )
+    assert [problem.message for problem in refused.value.problems] == [
+        "found 'dualwrite', expected one of shadow, live, complete, which a flag with stages: 4 has"
+    ]

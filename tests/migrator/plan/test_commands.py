@@ -100,7 +100,8 @@ def test_show_as_json_has_the_steps(run: Run, plan: Path) -> None:
     done = run("plan", "show", "--json", str(plan))
     schedule = done.json["spec"]["capabilities"]["publishing"]["schedule"]
     assert schedule[2] == {
-        "stage": "live", "share": "1%", "hold": "1h", "min_requests": 500, "approval": False
+        "stage": "live", "share": "1%", "hold": "1h", "min_requests": 500, "approval": False,
+        "before_leaving": None, "webhook": None,
     }  # fmt: skip
     assert schedule[-1]["stage"] == "complete"
 

@@ -193,8 +193,8 @@ def test_bad_plan(small: str, change: Change, problem: str) -> None:
                 "18:50: spec.capabilities.publishing.schedule[0].min_requests: found -1, "
                 "input should be greater than or equal to 0",
                 "18:68: spec.capabilities.publishing.schedule[0].aproval: unknown key 'aproval', "
-                "expected one of stage, share, hold, min_requests, approval. "
-                "Did you mean 'approval'?",
+                "expected one of stage, share, hold, min_requests, approval, before_leaving, "
+                "webhook. Did you mean 'approval'?",
             ],
             id="all-of-a-step",
         ),
@@ -282,7 +282,7 @@ def test_a_capability_may_be_called_like_a_key(small: str, name: str) -> None:
     assert name in parse(text, "p.yaml").spec.capabilities
     assert problems(text + "      zone: /\n") == [
         f"p.yaml:18:7: spec.capabilities.{name}.zone: unknown key 'zone', "
-        "expected one of routes, needs, schedule, analysis, parity"
+        "expected one of routes, needs, stages, after, max_write_age, schedule, analysis, parity"
     ]
 
 

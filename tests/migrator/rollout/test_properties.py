@@ -22,13 +22,16 @@ from migrator.rollout.desired import NEW_IS_ASKED, desired_flag, weights
 from migrator.rollout.engine import advance
 from migrator.rollout.events import Event, Kind
 from migrator.rollout.gate import authoritative
-from migrator.rollout.observation import Change, Figures, Observation, SeenFlag
+from migrator.rollout.observation import Change, Closed, Ended, Figures, Observation, SeenFlag
 from migrator.rollout.state import Rollout, apply, fold
 from migrator.rollout.transitions import Phase
-from migrator.rollout.verbs import IllegalVerb, Verb, act, legal
+from migrator.rollout.verbs import Details, IllegalVerb, Verb, act, legal
 
 NAME = "shop"
 ORDER = tuple(Stage)
+MOVES = (Kind.STEP_PASSED, Kind.STEP_ENTERED, Kind.COMPLETED, Kind.HELD, Kind.COMMAND_ENDED)
+"""What may follow from a state that events of the same look made."""
+STAGES = [str(stage) for stage in Stage]
 Weights = tuple[tuple[Stage, int], ...]
 
 
@@ -44,6 +47,8 @@ def schedules(draw: st.DrawFn) -> tuple[Step, ...]:
                 "hold": draw(st.sampled_from([0.0, 5.0, 60.0])),
                 "min_requests": draw(st.sampled_from([0, 0, 50])),
                 "approval": draw(st.sampled_from([False, False, True])),
+                "before_leaving": draw(st.sampled_from([None, None, {"command": ["backfill"]}])),
+                "webhook": draw(st.sampled_from([None, None, {"url": "http://127.0.0.1:1/may"}])),
             }
             steps.append(Step.model_validate(row))
     return tuple(steps)
@@ -72,6 +77,9 @@ class World(RuleBasedStateMachine):
         self.changes: dict[int, str] = {}
         self.services: frozenset[str] = frozenset()
         self.locked_off = False
+        self.frozen = False
+        self.command: str | None = None
+        self.webhook: str | None = None
         self.opened: set[int] = set()
 
     @initialize(steps=schedules(), on=st.sampled_from([False, False, True]))
@@ -101,16 +109,41 @@ class World(RuleBasedStateMachine):
         self.version += 1
         self.changes[self.version] = who
 
-    @rule(verb=st.sampled_from(Verb))
-    def somebody_says(self, verb: Verb) -> None:
-        phase = self.rollout.phase
-        try:
-            events = act(self.rollout, verb, by="alice", reason="", now=self.now)
-        except IllegalVerb:
-            assert verb not in legal(phase) or (verb is Verb.RESUME and self.rollout.services_off)
+    @rule(
+        verb=st.sampled_from(Verb),
+        full=st.booleans(),
+        to=st.sampled_from(["", "1", "2", "5", *STAGES]),
+        stage=st.sampled_from([*Stage, None]),
+        share=st.sampled_from([0, 1, FULL_SHARE, FULL_SHARE + 1]),
+    )
+    def somebody_says(
+        self, verb: Verb, full: bool, to: str, stage: Stage | None, share: int
+    ) -> None:
+        phase, details = self.rollout.phase, Details(full=full, to=to, stage=stage, share=share)
+        events = self.said(verb, details)
+        if events is None:
+            assert verb not in legal(phase) or verb not in (Verb.PAUSE, Verb.ABORT)
             return
-        assert len(events) == (1 if verb in legal(phase) else 0)
+        assert len(events) <= 1
+        if verb not in legal(phase):
+            assert not events or full
         self.record(events, None)
+        if verb is not Verb.PROMOTE or full:
+            assert self.said(verb, details) == (), "twice is once"
+
+    def said(self, verb: Verb, details: Details) -> tuple[Event, ...] | None:
+        try:
+            return act(
+                self.rollout,
+                verb,
+                by="alice",
+                reason="",
+                now=self.now,
+                details=details,
+                steps=self.steps,
+            )
+        except IllegalVerb:
+            return None
 
     @rule(
         flag_seen=st.sampled_from([True, True, True, False]),
@@ -120,6 +153,9 @@ class World(RuleBasedStateMachine):
         outages=st.sampled_from([0, 0, 0, 0, 1]),
         reaches=st.sampled_from([True, True, True, False]),
         killed_before_recording=st.sampled_from([False, False, False, True]),
+        frozen=st.sampled_from([False, False, False, True]),
+        command=st.sampled_from(["", "", None, "ended with code 3"]),
+        webhook=st.sampled_from(["", "", None, "it said 503"]),
     )
     def tick(
         self,
@@ -130,15 +166,19 @@ class World(RuleBasedStateMachine):
         outages: int,
         reaches: bool,
         killed_before_recording: bool,
+        frozen: bool = False,
+        command: str | None = "",
+        webhook: str | None = "",
     ) -> None:
         self.now += 0.5
+        self.frozen, self.command, self.webhook = frozen, command, webhook
         seen = self.look(flag_seen, stats_seen, outcome, asked, outages)
         self.record(advance(self.rollout, self.steps, seen, self.now), seen)
         again = self.look(flag_seen, stats_seen, outcome, asked, 0)
         assert not [
             e
             for e in advance(self.rollout, self.steps, again, self.now)
-            if e.kind not in (Kind.STEP_PASSED, Kind.STEP_ENTERED, Kind.COMPLETED, Kind.HELD)
+            if e.kind not in MOVES
             and not (e.kind is Kind.ROLLED_BACK and outcome is Outcome.FAILED)
         ], "the same observation causes nothing more"
         if flag_seen and reaches:
@@ -177,7 +217,17 @@ class World(RuleBasedStateMachine):
             flag=flag if flag_seen else None,
             figures=figures if stats_seen else None,
             services_off={s: f"{s} is off" for s in self.services} if flag_seen else None,
+            ahead=(Closed(topic="freeze", why="frozen"),) if self.frozen else (),
+            ended=None if self.command is None else self.ended(self.command),
+            webhook=self.webhook,
         )
+
+    def ended(self, problem: str) -> Ended | None:
+        """Of the entry in force, as the shell runs it."""
+        step = self.rollout.shown
+        if step is None or step.before_leaving is None or not self.rollout.applied:
+            return None
+        return Ended(entry=self.rollout.entry, problem=problem)
 
     def make_it_so(self, killed_before_recording: bool) -> None:
         """What the controller's shell does after each decision."""
@@ -211,8 +261,11 @@ class World(RuleBasedStateMachine):
             self.opened = set()
         if event.kind in (Kind.ROLLED_BACK, Kind.ABORTED):
             self.locked_off = True
-        if event.kind is Kind.RESUMED:
+        if event.kind in (Kind.RESUMED, Kind.RETRIED, Kind.RESTARTED, Kind.PLACED):
             self.locked_off = False
+            assert not self.rollout.services_off, "a kill switch is undone by restore alone"
+        if event.kind is Kind.MOVED:
+            self.opened = set(range(event.data["step"]))
         if event.kind is Kind.STEP_PASSED:
             assert seen is not None
             self.check_gates(before, seen)
@@ -221,6 +274,9 @@ class World(RuleBasedStateMachine):
         if event.kind is Kind.STEP_ENTERED:
             assert self.opened >= set(range(event.data["step"])), "a step was skipped"
             assert not self.services, "a step was begun without its services"
+            if self.frozen and not before.chosen:
+                assert before.entered is not None, "begun in a freeze"
+                assert event.data["step"] <= before.entered, "moved forward in a freeze"
         if event.kind is Kind.COMPLETED:
             assert self.opened >= set(range(len(before.steps)))
         if event.kind in (Kind.FLAG_CHANGED_BY_OTHER, Kind.PLAN_CHANGED):
@@ -231,6 +287,9 @@ class World(RuleBasedStateMachine):
         """Every gate of the step that was passed, worked out anew."""
         step = before.steps[before.step]
         assert before.phase in (Phase.HOLDING, Phase.WAITING)
+        assert not seen.ahead, "left in a freeze"
+        assert step.before_leaving is None or before.command == "", "left before its command"
+        assert step.webhook is None or seen.webhook == "", "left against its webhook"
         assert not step.approval, "only a person passes a step that asks for approval"
         assert before.hold_since is not None
         assert self.now - before.hold_since >= step.hold

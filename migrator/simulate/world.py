@@ -1,0 +1,258 @@
+"""The simulated migration: what the controller's shell does, on a virtual clock. Pure.
+
+Owns clock, flags, counters and people; all decisions are the real engine's. Looks are 0.5 s apart
+for a while after each fault and act, and further apart in between, so that weeks take a second.
+Commands succeed, webhooks open, no second write waits, mirrored reads agree.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from random import Random
+from typing import Any, Final
+
+from migrator.analysis.sample import NOTHING, Sample
+from migrator.analysis.stats import Counters, Key
+from migrator.analysis.watch import Watch
+from migrator.plan.model import Capability, Migration, Stage, Step
+from migrator.plan.schedule import stages_of, steps
+from migrator.plan.units import FULL_SHARE
+from migrator.rollout.ahead import Backlog, closed_ahead
+from migrator.rollout.desired import NEW_IS_ASKED, desired_flag
+from migrator.rollout.engine import CONTROLLER, advance
+from migrator.rollout.events import Event, Kind
+from migrator.rollout.gate import closed_gate
+from migrator.rollout.measure import measure
+from migrator.rollout.observation import Change, Ended, Observation, SeenFlag
+from migrator.rollout.state import Rollout, apply
+from migrator.rollout.transitions import Phase
+from migrator.rollout.verbs import IllegalVerb, Verb, act
+from migrator.simulate.scenario import Act, Fault, Scenario
+from migrator.simulate.traffic import served
+
+START: Final = 1_767_571_200.0
+"""The clock's beginning in Unix seconds: Monday, 2026-01-05 00:00 UTC."""
+LOOK: Final = 0.5
+MOST_LOOKS: Final = 4000
+"""About how many looks the holds of a schedule are divided into."""
+LONGEST_LOOK: Final = 30.0
+CLOSE: Final = 30.0
+"""Seconds after a fault's start or end in which looks are `LOOK` apart."""
+PERSON: Final = "somebody"
+_AT_REST: Final = frozenset({Phase.COMPLETE, Phase.PAUSED, Phase.ROLLED_BACK, Phase.ABORTED})
+
+
+@dataclass(slots=True)
+class _Lane:
+    """One capability: its rollout, its flag and its counters."""
+
+    plan: Capability
+    steps: tuple[Step, ...]
+    rollout: Rollout
+    watch: Watch | None = None
+    version: int = 1
+    on: bool = False
+    weights: tuple[tuple[Stage, int], ...] = ((Stage.OFF, FULL_SHARE),)
+    change: Change | None = None
+    cells: dict[Key, Sample] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    events: tuple[Event, ...]
+    rollouts: dict[str, Rollout]
+    seconds: float
+    """Of the virtual clock."""
+    waiting_for: dict[str, str]
+    """What keeps each capability at its step in the end."""
+    refused: tuple[str, ...]
+    """What people said that made no sense."""
+
+
+def simulate(plan: Migration, scenario: Scenario, *, seed: int = 1) -> Result:
+    """Run until everything rests and nothing more happens, or far longer than it should take."""
+    return _World(plan, scenario, seed).run()
+
+
+class _World:
+    def __init__(self, plan: Migration, scenario: Scenario, seed: int) -> None:
+        self._plan, self._scenario = plan, scenario
+        self._random = Random(seed)  # noqa: S311 - no secret
+        self._lanes = {
+            name: _Lane(each, steps(each), Rollout(capability=name))
+            for name, each in plan.spec.capabilities.items()
+        }
+        self._events: list[Event] = []
+        self._refused: list[str] = []
+        self._waiting = dict.fromkeys(self._lanes, "")
+        self._edges = sorted(_edges(scenario))
+        self._todo = sorted(scenario.people, key=lambda each: each.at)
+        holds = [sum(step.hold for step in lane.steps) for lane in self._lanes.values()]
+        self._usual = min(max(max(holds) / MOST_LOOKS, LOOK), LONGEST_LOOK)
+        after = any(each.after for each in plan.spec.capabilities.values())
+        last = self._edges[-1] if self._edges else 0.0
+        week = 7 * 86400.0 if plan.spec.freeze else 0.0
+        self._end = 1.5 * (sum(holds) if after else max(holds)) + last + 900.0 + week
+
+    def run(self) -> Result:
+        elapsed = 0.0
+        while elapsed < self._end and not self._rests(elapsed):
+            elapsed += self._pace(elapsed)
+            self._look(elapsed)
+        return Result(
+            events=tuple(self._events),
+            rollouts={name: lane.rollout for name, lane in self._lanes.items()},
+            seconds=elapsed,
+            waiting_for=self._waiting,
+            refused=tuple(self._refused),
+        )
+
+    def _rests(self, elapsed: float) -> bool:
+        over = not self._edges or elapsed > self._edges[-1] + CLOSE
+        return over and all(lane.rollout.phase in _AT_REST for lane in self._lanes.values())
+
+    def _pace(self, elapsed: float) -> float:
+        if any(edge - self._usual <= elapsed < edge + CLOSE for edge in self._edges):
+            return LOOK
+        return self._usual
+
+    def _look(self, elapsed: float) -> None:
+        now = START + elapsed
+        faults = [f for f in self._scenario.faults if f.at <= elapsed < _until(f)]
+        killed = frozenset(f.service for f in faults if f.killed and f.service)
+        while self._todo and self._todo[0].at <= elapsed:
+            self._person(self._todo.pop(0), now)
+        pace = self._pace(elapsed)
+        for lane in self._lanes.values():
+            self._traffic(lane, faults, killed, pace)
+            self._decide(lane, killed, now)
+            self._make_it_so(lane, now)
+
+    def _person(self, what: Act, now: float) -> None:
+        lane = self._lanes[what.capability]
+        if what.flag is not None and what.flag is not lane.on:
+            lane.on, lane.version = what.flag, lane.version + 1
+            lane.change = Change(by=PERSON, via="in the dashboard", comment="", audit_id=None)
+        if what.say is not None:
+            self._say(lane, what.say, now)
+
+    def _say(self, lane: _Lane, verb: Verb, now: float) -> None:
+        try:
+            self._record(lane, act(lane.rollout, verb, by=PERSON, reason="", now=now,
+                                   steps=lane.steps, stages=stages_of(lane.plan)))  # fmt: skip
+        except IllegalVerb as error:
+            self._refused.append(str(error))
+
+    def _traffic(
+        self, lane: _Lane, faults: list[Fault], killed: frozenset[str], seconds: float
+    ) -> None:
+        services = _services(lane.plan)
+        mean = self._scenario.requests * seconds
+        errors, slower = self._scenario.error_rate, 1.0
+        for fault in faults:
+            mean *= 1.0 if fault.traffic_factor is None else fault.traffic_factor
+            if fault.service is None or fault.service in services:
+                errors = max(errors, fault.error_rate or 0)
+                slower *= fault.latency_factor or 1.0
+        on = lane.on and not killed & services
+        for stage, share in lane.weights if on else ((Stage.OFF, FULL_SHARE),):
+            new = stage in NEW_IS_ASKED
+            sample = served(
+                self._random,
+                mean * share / FULL_SHARE,
+                (errors if new else self._scenario.error_rate) / FULL_SHARE,
+                self._scenario.median * 1000 * (slower if new else 1.0),
+            )
+            key = Key(stage, "new" if new else "old")
+            lane.cells[key] = lane.cells.get(key, NOTHING) + sample
+
+    def _decide(self, lane: _Lane, killed: frozenset[str], now: float) -> None:
+        rollout = lane.rollout
+        counters = Counters(instance="simulated", cells=dict(lane.cells))
+        lane.watch, figures = measure(
+            rollout,
+            lane.watch,
+            counters,
+            lane.plan.analysis,
+            now,
+            also=lambda _window, _step, verdict: verdict,
+        )
+        off = {s: f"{s}-service is off" for s in sorted(killed & _services(lane.plan))}
+        seen = Observation(
+            flag=SeenFlag(
+                version=lane.version, on=lane.on, weights=lane.weights, change=lane.change
+            ),
+            figures=figures,
+            services_off=off,
+            ahead=closed_ahead(
+                rollout,
+                lane.steps,
+                lane.plan,
+                others={name: other.rollout for name, other in self._lanes.items()},
+                freezes=self._plan.spec.freeze,
+                backlog=Backlog(),
+                now=now,
+            ),
+            ended=Ended(entry=rollout.entry, problem="") if _commands(rollout) else None,
+            webhook="",
+        )
+        self._record(lane, advance(rollout, lane.steps, seen, now))
+        lane.change = None
+        name, rollout, gate = rollout.capability, lane.rollout, None
+        if rollout.phase in (Phase.HOLDING, Phase.WAITING):
+            gate = closed_gate(rollout, rollout.steps[rollout.step], seen, now)
+        elif rollout.phase is Phase.PENDING and seen.ahead:
+            gate = seen.ahead[0]
+        self._waiting[name] = gate.why if gate else ""
+        if gate and gate.topic == "approval" and self._scenario.approve:
+            self._say(lane, Verb.PROMOTE, now)
+
+    def _make_it_so(self, lane: _Lane, now: float) -> None:
+        desired = desired_flag(lane.rollout)
+        if desired is None or desired.matches(on=lane.on, weights=lane.weights):
+            return
+        lane.on, lane.version = desired.on, lane.version + 1
+        lane.weights = desired.weights or lane.weights
+        data: dict[str, Any] = {"version": lane.version, "on": lane.on}
+        self._record(
+            lane,
+            (
+                Event(
+                    at=now,
+                    capability=lane.rollout.capability,
+                    kind=Kind.FLAG_APPLIED,
+                    by=CONTROLLER,
+                    why="",
+                    data=data,
+                ),
+            ),
+        )
+
+    def _record(self, lane: _Lane, events: tuple[Event, ...]) -> None:
+        for event in events:
+            numbered = replace(event, seq=len(self._events) + 1)
+            self._events.append(numbered)
+            window = lane.rollout.window
+            lane.rollout = apply(lane.rollout, numbered)
+            if lane.rollout.window is not window:
+                lane.watch = None
+
+
+def _commands(rollout: Rollout) -> bool:
+    return rollout.applied and rollout.shown is not None and bool(rollout.shown.before_leaving)
+
+
+def _services(capability: Capability) -> frozenset[str]:
+    return frozenset((*(route.service for route in capability.routes), *capability.needs))
+
+
+def _until(fault: Fault) -> float:
+    return float("inf") if fault.lasts is None else fault.at + fault.lasts
+
+
+def _edges(scenario: Scenario) -> Iterator[float]:
+    for fault in scenario.faults:
+        yield fault.at
+        if fault.lasts is not None:
+            yield fault.at + fault.lasts
+    for each in scenario.people:
+        yield each.at
