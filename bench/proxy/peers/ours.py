@@ -19,7 +19,7 @@ from bench.proxy.upstream import Upstream
 
 NAME: Final = "ours"
 FLAG: Final = "publishing"
-STAGE: Final = "rampdown"
+STAGE: Final = "complete"
 """The service answers, and nobody else sees reads: the others do not mirror either."""
 COMPILED: Final = Path(__file__).parents[3] / "build" / "compiled"
 """Where the Makefile puts the packages as they are installed for production."""
