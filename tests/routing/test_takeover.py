@@ -99,7 +99,7 @@ def test_a_proxy_that_changes_under_load(begin: Begin, free_port: int, wait_unti
     async def run() -> None:
         async with begin() as world, origin() as monolith:
             async with httpx.AsyncClient(trust_env=False) as http:
-                started = {"monolith": f"http://127.0.0.1:{monolith}", "timeouts": {"drain": 1.0}}
+                started = {"monolith": f"http://127.0.0.1:{monolith}", "timeouts": {"drain": 3.0}}
                 world.start_proxy(free_port, **started)
                 await world.ready(http)
                 edge = int(world.edge.rpartition(":")[2])
