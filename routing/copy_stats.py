@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from routing.stages import Access
-from routing.stats import Cell
+from routing.stats import Cell, add_latency, copied_latency
 
 COUNTERS = ("requests", "errors", "dropped", "refused", "incomplete")
 
@@ -63,13 +63,9 @@ def merge_copies(documents: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]
         key = (cell["capability"], cell["access"])
         total = sums.get(key)
         if total is None:
-            latency = {**cell["latency"], "counts": list(cell["latency"]["counts"])}
-            sums[key] = {**cell, "latency": latency}
+            sums[key] = {**cell, "latency": copied_latency(cell)}
             continue
         for counter in COUNTERS:
             total[counter] += cell[counter]
-        latency = total["latency"]
-        for index, count in enumerate(cell["latency"]["counts"]):
-            latency["counts"][index] += count
-        latency["sum_us"] += cell["latency"]["sum_us"]
+        add_latency(total, cell)
     return [sums[key] for key in sorted(sums)]

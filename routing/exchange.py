@@ -205,9 +205,7 @@ class Exchange:
 
     def late(self) -> None:
         """The time set by `expect_progress` has passed and the origin is to blame."""
-        if self._connection is not None:
-            self._connection.abort()
-            self._connection = None
+        self._let_go(complete=False)
         if self.answered:
             if self.record is not None:
                 self.record.breaks()

@@ -77,20 +77,27 @@ def merge(documents: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         key = (cell["capability"], cell["stage"], cell["origin"])
         total = sums.get(key)
         if total is None:
-            sums[key] = {
-                **cell,
-                "latency": {**cell["latency"], "counts": list(cell["latency"]["counts"])},
-            }
+            sums[key] = {**cell, "latency": copied_latency(cell)}
             continue
         for counter in ("requests", "errors", "fallbacks"):
             total[counter] += cell[counter]
-        counts = total["latency"]["counts"]
-        for index, count in enumerate(cell["latency"]["counts"]):
-            counts[index] += count
-        total["latency"]["sum_us"] += cell["latency"]["sum_us"]
+        add_latency(total, cell)
         times = [at for at in (total["last_decided_at"], cell["last_decided_at"]) if at is not None]
         total["last_decided_at"] = max(times, default=None)
     return [sums[key] for key in sorted(sums, key=lambda key: tuple(part or "" for part in key))]
+
+
+def copied_latency(cell: Mapping[str, Any]) -> dict[str, Any]:
+    """The `latency` of a cell's JSON, which `add_latency` may change."""
+    return {**cell["latency"], "counts": list(cell["latency"]["counts"])}
+
+
+def add_latency(total: Mapping[str, Any], cell: Mapping[str, Any]) -> None:
+    """Add the latencies of `cell` to those of `total`, both JSON."""
+    latency = total["latency"]
+    for index, count in enumerate(cell["latency"]["counts"]):
+        latency["counts"][index] += count
+    latency["sum_us"] += cell["latency"]["sum_us"]
 
 
 def empty(capability: str | None, stage: str | None, origin: str) -> dict[str, Any]:

@@ -4,41 +4,16 @@ import asyncio
 import contextlib
 import json
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, cast
 
-from ldclient import Context
-from ldclient.evaluation import EvaluationDetail
-
+from proxy_in_process import NO_TRUST, evaluator
 from routing.acceptor import listen
 from routing.config import parse_config
-from routing.evaluator import Evaluator
 from routing.outcomes import Outcomes
 from routing.proxy import Proxy
-from routing.signing import Keyrings
 from routing.stages import Stage
-from routing.trust import Trust
-
-
-class _Client:
-    """The SDK's client where every flag gives the same."""
-
-    def __init__(self, stage: Stage) -> None:
-        self._stage = stage
-
-    def variation_detail(self, flag: str, context: Context, default: str) -> EvaluationDetail:
-        return EvaluationDetail(self._stage.value, 0, {"kind": "FALLTHROUGH"})
-
-
-class _Store:
-    """The SDK's store, which knows nothing of any flag."""
-
-    initialized = True
-
-    def get(self, kind: object, key: str, read: Callable[[object], object]) -> object:
-        return read(None)
 
 
 class InlineProxy:
@@ -73,12 +48,11 @@ async def inline_proxy(
         **changes,
     }
     config = parse_config(json.dumps(document), "test")
-    evaluator = Evaluator(cast(Any, _Client(stage)), cast(Any, _Store()))
     folder = TemporaryDirectory()
     proxy = Proxy(
         config,
-        Trust(Keyrings(decisions=None, overrides=None), None),
-        evaluator,
+        NO_TRUST,
+        evaluator(lambda: stage),
         Outcomes(),
         asyncio.get_running_loop(),
         Path(folder.name),

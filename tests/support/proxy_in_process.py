@@ -183,13 +183,13 @@ class ProxyWorld:
                 await asyncio.sleep(0.005)
 
 
-def _evaluator(world: ProxyWorld) -> Evaluator:
-    """Every context gets the world's stage. Nothing is read from its cache: requests that name
-    nobody are somebody new each time."""
+def evaluator(stage: Callable[[], Stage]) -> Evaluator:
+    """Every context gets the stage of the moment. Nothing is read from its cache: requests that
+    name nobody are somebody new each time."""
 
     def variation_detail(*_: object) -> object:
         reason = {"kind": "FALLTHROUGH"}
-        return SimpleNamespace(value=world.stage.value, variation_index=0, reason=reason)
+        return SimpleNamespace(value=stage().value, variation_index=0, reason=reason)
 
     client: Any = SimpleNamespace(variation_detail=variation_detail)
     store: Any = SimpleNamespace(initialized=True, get=lambda _kind, _key, read: read(None))
@@ -204,7 +204,8 @@ async def running_proxy(
     peers = (world.old, world.one, world.two, world.three)
     for peer in peers:
         await peer.start()
-    world.proxy = Proxy(configure(world), NO_TRUST, _evaluator(world), Outcomes(), loop, folder)
+    evaluates = evaluator(lambda: world.stage)
+    world.proxy = Proxy(configure(world), NO_TRUST, evaluates, Outcomes(), loop, folder)
     server = await loop.create_server(world.proxy.edge, "127.0.0.1", 0)
     world.port = server.sockets[0].getsockname()[1]
     try:
