@@ -56,7 +56,7 @@ def test_a_command_runs_again_when_the_controller_was_stopped(play: Begin, tmp_p
 
     async def run() -> None:
         async with play((DUALWRITE, step)) as world:
-            while not runs.exists():
+            while not (runs.exists() and runs.read_text()):
                 await world.tick()
             await world.controller.hooks.close()
             await world.stop()
