@@ -25,8 +25,6 @@ from routing.pool import Endpoint
 SDK_KEY = "sdk-0123456789abcdef"
 TOKEN = "api-0123456789abcdef"
 PATIENCE = 30.0
-PROBE = "/articles/probe"
-"""Asked to learn which flags the workers have; no origin records it, nor a late copy of it."""
 SERVE = (
     "import sys; from pathlib import Path; from routing.server import ServerSettings, serve; "
     "sys.exit(serve(ServerSettings(config=Path(sys.argv[1]), state=Path(sys.argv[2]))))"
@@ -77,11 +75,8 @@ class Origin:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             while not writer.is_closing():
                 head = await reader.readuntil(b"\r\n\r\n")
-                if head.startswith(f"GET {PROBE} ".encode()):
-                    await self.echo(head, reader, writer)
-                else:
-                    self.seen.append(head)
-                    await self.answer(head, reader, writer)
+                self.seen.append(head)
+                await self.answer(head, reader, writer)
                 await writer.drain()
         self._open.discard(writer)
         writer.close()
@@ -187,14 +182,9 @@ class World:
         version = changed.raise_for_status().json()["environments"]["production"]["version"]
 
         async def everywhere() -> bool:
-            for _ in range(12):
-                # Each on a connection of its own, which any worker may take.
-                answer = await http.get(
-                    f"{self.edge}{PROBE}", headers={"x-user": "w", "connection": "close"}
-                )
-                if f"version={version}" not in answer.headers["x-migrator-decision"]:
-                    return False
-            return True
+            flags = (await http.get(f"{self.admin}/flags")).json()["flags"]
+            (workers,) = (flag["workers"] for flag in flags if flag["key"] == "publishing")
+            return all(worker["version"] == version for worker in workers)
 
         await until(everywhere)
         self.old.seen.clear()

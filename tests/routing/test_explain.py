@@ -1,7 +1,6 @@
 """What is said of a request is what the proxy does with it."""
 
 import asyncio
-import re
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
@@ -159,24 +158,15 @@ def test_what_the_proxy_refuses() -> None:
 
 
 Begin = Callable[[], AbstractAsyncContextManager[Any]]
-Until = Callable[[Callable[[], Any]], Any]
 
 
-def test_a_running_proxy_agrees(begin: Begin, wait_until: Until) -> None:
+def test_a_running_proxy_agrees(begin: Begin) -> None:
     """40 users at 50 %: by the flags on disk each gets the side that the proxy gives it."""
 
     async def run() -> None:
         async with begin() as world, httpx.AsyncClient(trust_env=False, timeout=20) as http:
-            world.start_proxy(0)
-
-            async def started() -> bool:
-                log = (world.folder / "proxy.log").read_text()
-                found = re.search(r"listens on ([0-9.]+):(\d+)", log)
-                if found:
-                    world.edge = f"http://{found[1]}:{found[2]}"
-                return bool(found)
-
-            await wait_until(started)
+            world.start_proxy()
+            await world.ready(http)
             await world.stage(http, "live", share=50_000)
             config = ProxyConfig.model_validate(world.config())
             with known_flags(world.folder, world.environment()["LAUNCHDARKLY_SDK_KEY"]) as flags:
