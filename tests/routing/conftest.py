@@ -32,6 +32,14 @@ SERVE = (
 Handler = Callable[[bytes, asyncio.StreamReader, asyncio.StreamWriter], Any]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what starts a whole proxy."""
+    for item in items:
+        here = item.path.is_relative_to(Path(__file__).parent)
+        if here and "begin" in getattr(item, "fixturenames", ()):
+            item.add_marker("whole_proxy")
+
+
 class Origin:
     """An HTTP origin whose answers are bytes. `seen` has every request head in order."""
 

@@ -54,8 +54,8 @@ DEPENDS: Final = frozenset(
 JSON Schema cannot say that, so that `positive_data_acceptance` does not apply to them. All other
 checks do.
 """
-EACH: Final = {"postFlagConfigScheduledChanges": 7}
-"""Of so many covering cases one is sent: the instructions are those of `patchFeatureFlag`."""
+EACH: Final = {"patchFeatureFlag": 3, "patchSegment": 3, "postFlagConfigScheduledChanges": 20}
+"""Of so many covering cases one is sent: each kind of instruction has hundreds alike."""
 
 
 class World:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from email.utils import formatdate
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from migrator.flagclient.retry import Outcome, RetryPolicy, asked_wait, next_wait, poll_pause
@@ -125,6 +125,7 @@ POLICIES = st.builds(
 )
 
 
+@settings(max_examples=40, deadline=None)
 @given(
     policy=POLICIES,
     answers=st.lists(

@@ -71,7 +71,7 @@ def test_a_written_default_is_no_difference(plan_with: Callable[..., Migration])
     assert diff(plan_with(), explicit) == ()
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=40, deadline=None)
+@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=20, deadline=None)
 @given(st.data())
 def test_mirror(plan_documents: st.SearchStrategy[dict[str, Any]], data: st.DataObject) -> None:
     """None from a plan to itself; the way back has the same places with old and new swapped."""

@@ -12,7 +12,7 @@ from migrator.plan.load import parse
 from migrator.plan.model import Migration
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=40, deadline=None)
 @given(st.data())
 def test_round_trip(plan_documents: st.SearchStrategy[dict[str, Any]], data: st.DataObject) -> None:
     text = yaml.safe_dump(data.draw(plan_documents))
