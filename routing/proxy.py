@@ -72,6 +72,11 @@ class Proxy:
         self.routing, self.propagator = routing, propagator
         self.evaluator.clear()
 
+    def relocate(self, config: ProxyConfig, trust: Trust) -> None:
+        """The same for a `config` in which only endpoints of services are others."""
+        self.routing, groups = self._route(config, trust)
+        self.upstreams.adopt(groups, config)
+
     def edge(self, source: bytes | None = None) -> ClientConnection:
         """A connection of users; `source`: of whom, if not of the peer itself."""
         return ClientConnection(self, edge=True, source=source)
