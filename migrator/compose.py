@@ -149,7 +149,7 @@ def compose(
             gateway=ports["gateway"],
             gateway_host=LOOPBACK,
             monolith=addresses.monolith,
-            services=addresses.services,
+            services={name: (url,) for name, url in addresses.services.items()},
             folder=folder.resolve(),
         ).model_dump(mode="json", context=REVEAL),
         credentials=_credentials(plan, secrets) if embedded else None,

@@ -39,6 +39,7 @@ from routing.config.upstreams import (
     HealthCheck,
     Hedge,
     OutlierDetection,
+    Percent,
     RetryBudget,
     Upstream,
 )
@@ -79,6 +80,7 @@ __all__ = [
     "Parity",
     "ParityRule",
     "ParityRules",
+    "Percent",
     "ProxyConfig",
     "QuerySource",
     "Redaction",
