@@ -78,6 +78,7 @@ def _prepare(migration: Migration, plan: Path, state: StateDir) -> Composition:
     if migration.spec.flags.server == "launchdarkly":
         _preflight(migration, composition, secrets, started_before=former is not None)
     write_atomically(state.plan, plan.read_text())
+    write_atomically(state.endpoints_token, secrets.endpoints_token)
     write_atomically(state.routes, json.dumps(composition.routes, indent=1))
     _write_access(composition, secrets, state)
     instance = Instance(

@@ -25,6 +25,8 @@ class ProcessSpec:
     stop_timeout: float = 10.0
     workers_linger: bool = False
     """When the program dies, the rest of its process group serves on while it starts anew."""
+    service: str | None = None
+    """Of the plan, that this program is an endpoint of."""
     place: str = ""
     """Where the plan asks for it, for messages: `spec.services.articles`."""
 
