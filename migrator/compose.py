@@ -87,11 +87,19 @@ def compose(
         **{f"services.{name}.url": url for name, url in addresses.services.items()},
     }
 
-    def workload(name: str, work: Workload, place: str, service: str | None = None) -> ProcessSpec:
+    def workload(
+        name: str,
+        work: Workload,
+        place: str,
+        *,
+        service: str | None = None,
+        keep_probing: bool = False,
+    ) -> ProcessSpec:
         port = ports[name]
         return ProcessSpec(
             name=name,
             service=service,
+            keep_probing=keep_probing,
             command=work.command,
             cwd=(folder / work.cwd).resolve(),
             env={
@@ -127,7 +135,11 @@ def compose(
 
     specs = [
         *(
-            workload(replica, service, f"spec.services.{name}", name)
+            workload(
+                *(replica, service, f"spec.services.{name}"),
+                service=name,
+                keep_probing=service.replicas > 1,
+            )
             for name, service in spec.services.items()
             for replica in replicas(name, service)
         ),

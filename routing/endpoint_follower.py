@@ -81,6 +81,7 @@ class EndpointFollower:
         while True:
             self._changed.clear()
             following = asyncio.create_task(self._follow(tell))
+            following.add_done_callback(_report)
             try:
                 await self._changed.wait()
             finally:
@@ -167,6 +168,11 @@ async def _updates(http: httpx.AsyncClient, stream: EndpointStream) -> AsyncIter
                 if after is not None:
                     known = after
                     yield after
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        logger.error("endpoints.follower.ended", exc_info=task.exception())
 
 
 def _read_token(path: Path) -> str:

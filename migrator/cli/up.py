@@ -198,7 +198,7 @@ def _reporter(out: Console, as_json: bool) -> Callable[[ProcessEvent], None]:
             )
         elif event.event == "ready":
             out.print(f"{event.process} is ready ({event.seconds:.1f} s)")
-        elif event.event in {"ended", "adopted"}:
+        elif event.event in {"ended", "adopted", "unready"}:
             out.print(f"{event.process} {event.event}: {event.detail}")
 
     return report

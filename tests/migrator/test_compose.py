@@ -126,6 +126,7 @@ def test_replicas(tmp_path: Path) -> None:
     assert composition.addresses.services == {"cart": origins[0]}
     monolith = next(spec for spec in composition.specs if spec.name == "monolith")
     assert monolith.env["PEER"] == f"{origins[0]}/x"
+    assert [spec.keep_probing for spec in (*carts, monolith)] == [True, True, True, False]
     assert monolith.service is None
 
 

@@ -17,6 +17,8 @@ from migrator.runtimes.local.backoff import LONGEST, STEADY, Backoff
 from migrator.runtimes.local.endpoints import ready_endpoints
 from migrator.runtimes.local.logfile import open_log, rotate, tail
 from migrator.runtimes.local.ports import choose, is_free
+from migrator.runtimes.local.spec import ProcessSpec
+from migrator.runtimes.local.supervisor import check_commands
 from migrator.state import StateDir
 
 
@@ -124,3 +126,23 @@ def test_a_record_of_the_version_before(tmp_path: Path) -> None:
     del old["processes"][0]["service"]
     state.processes.write_text(json.dumps(old))
     assert record.load(state).processes[0].service is None
+
+
+def test_what_is_missing_is_named_once(tmp_path: Path) -> None:
+    """However many replicas would run it."""
+    specs = [
+        ProcessSpec(
+            name=name,
+            command=("no-such-program",),
+            cwd=tmp_path,
+            env={"PATH": ""},
+            port=1,
+            ready="",
+            level=0,
+            place="spec.services.cart",
+        )
+        for name in ("cart", "cart.2")
+    ]
+    with pytest.raises(InvalidInput) as raised:
+        check_commands(specs)
+    assert str(raised.value).count("spec.services.cart.command: 'no-such-program'") == 1
