@@ -229,6 +229,39 @@ async def endpoints_move(world: ProxyWorld) -> None:
     await world.until(lambda: len(world.three.checks) > checks + 1)
 
 
+async def endpoints_move_all_the_time(world: ProxyWorld) -> None:
+    """Nobody notices, not even who writes, and nothing is sent twice."""
+    peers = (world.one, world.two, world.three)
+    subsets = [peers[:1], peers[1:2], peers[:2], peers[1:], peers[::-1]]
+    config = world.config(world.one, world.two, timeouts={"response": 30})
+    world.stage = Stage.COMPLETE
+    moves = 0
+
+    async def move() -> None:
+        nonlocal moves
+        while True:
+            urls = [each.url for each in subsets[moves % len(subsets)]]
+            world.proxy.relocate(config.located({"articles": urls}), NO_TRUST)
+            moves += 1
+            await asyncio.sleep(0.002)
+
+    async def user(number: int) -> None:
+        for turn in range(20):
+            path = f"/articles/{number}-{turn}"
+            assert (await world.ask("POST", path))[0] == (await world.ask(path=path))[0] == 200
+
+    moving = asyncio.create_task(move())
+    await asyncio.gather(*(user(number) for number in range(8)))
+    moving.cancel()
+    assert moves > len(subsets)
+    assert sorted(line for peer in peers for line in peer.seen) == sorted(
+        f"{method} /articles/{number}-{turn} HTTP/1.1"
+        for method in ("POST", "GET")
+        for number in range(8)
+        for turn in range(20)
+    )
+
+
 async def the_monolith_has_two(world: ProxyWorld) -> None:
     """What no route matches is spread as well, and falls back to nobody."""
     path = "/elsewhere"
@@ -352,6 +385,9 @@ async def a_hedge_fails(world: ProxyWorld) -> None:
         pytest.param(the_budget_stops_a_storm, two(**NONE), id="budget"),
         pytest.param(a_reload_loses_nothing, two(timeouts={"response": 10}), id="reload"),
         pytest.param(endpoints_move, two(), id="relocate"),
+        pytest.param(
+            endpoints_move_all_the_time, two(timeouts={"response": 30}), id="relocate-under-load"
+        ),
         pytest.param(
             the_monolith_has_two,
             lambda world: world.config(
