@@ -5,9 +5,10 @@ bad snapshot is refused in one place, and endpoints and configurations reach a w
 """
 
 import asyncio
+import contextlib
 import json
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from random import random
 from typing import Final
@@ -31,7 +32,7 @@ SILENCE: Final = 60.0
 """Seconds without a byte after which the stream counts as broken."""
 FIRST_PAUSE: Final = 0.5
 LONGEST_PAUSE: Final = 10.0
-"""Seconds between two attempts, before the dice are cast."""
+"""Seconds between two attempts, less a random part."""
 
 logger = logging.getLogger(__name__)
 
@@ -103,15 +104,10 @@ class EndpointFollower:
         ) as http:
             while True:
                 try:
-                    async for places in _updates(http, stream):
-                        if not self._streaming:
-                            logger.warning("endpoints.followed %s", stream.url)
-                        failures, self._streaming = 0, True
-                        self.outcomes.count("endpoint_updates", "applied")
-                        if places != self.located:
-                            self.located = places
-                            tell(places)
-                            await asyncio.to_thread(self._keep, stream)
+                    async with contextlib.aclosing(_updates(http, stream)) as updates:
+                        async for places in updates:
+                            failures = 0
+                            await self._obey(places, stream, tell)
                     why = "it has ended"
                 except (BadUpdate, TooLong, UnicodeDecodeError) as error:
                     self.outcomes.count("endpoint_updates", "refused")
@@ -124,6 +120,18 @@ class EndpointFollower:
                 self._streaming = False
                 await asyncio.sleep(pause(failures, random()))  # noqa: S311 - no secret
                 failures += 1
+
+    async def _obey(
+        self, places: Located, stream: EndpointStream, tell: Callable[[Located], None]
+    ) -> None:
+        if not self._streaming:
+            logger.warning("endpoints.followed %s", stream.url)
+            self._streaming = True
+        self.outcomes.count("endpoint_updates", "applied")
+        if places != self.located:
+            self.located = places
+            tell(places)
+            await asyncio.to_thread(self._keep, stream)
 
     def _recall(self) -> Located:
         """What was kept for the configuration in force."""
@@ -145,7 +153,7 @@ class EndpointFollower:
             logger.warning("endpoints.not_kept %s: %s", self._path, error)
 
 
-async def _updates(http: httpx.AsyncClient, stream: EndpointStream) -> AsyncIterator[Located]:
+async def _updates(http: httpx.AsyncClient, stream: EndpointStream) -> AsyncGenerator[Located]:
     """What is known after each event. Raises BadUpdate, TooLong, httpx.HTTPError,
     httpx.InvalidURL, OSError, ValueError."""
     headers = {
