@@ -31,7 +31,7 @@ CONNECT: Final = 5.0
 SILENCE: Final = 60.0
 """Seconds without a byte after which the stream counts as broken."""
 FIRST_PAUSE: Final = 0.5
-LONGEST_PAUSE: Final = 10.0
+LONGEST_PAUSE: Final = 5.0
 """Seconds between two attempts, less a random part."""
 
 logger = logging.getLogger(__name__)
