@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from migrator.flagaccess import controller_variables, sdk_variables
-from migrator.plan.model import Migration, MonolithWorkload, Workload
+from migrator.plan.model import Migration, MonolithWorkload, Service, Workload
 from migrator.plan.proxy import proxy_config
 from migrator.runtimes.local.spec import ProcessSpec
 from migrator.secrets import Secrets
 from migrator.state import Addresses, StateDir
-from routing.config import REVEAL
+from routing.config import REVEAL, EndpointStream
 
 LOOPBACK: Final = "127.0.0.1"
 FLAGS, WORKLOADS, PROXY, LAST = range(4)
@@ -43,13 +43,22 @@ def wanted_ports(plan: Migration) -> dict[str, int]:
         "gateway": spec.proxy.gateway_port,
         "proxy-admin": 0,
         "controller": 0,
-        **{name: workload.port for name, workload in spec.services.items()},
+        **{
+            replica: service.port if replica == name else 0
+            for name, service in spec.services.items()
+            for replica in replicas(name, service)
+        },
     }
     if spec.flags.server == "embedded":
         ports["flag server"] = spec.flags.port
     if isinstance(spec.monolith, MonolithWorkload):
         ports["monolith"] = spec.monolith.workload.port
     return ports
+
+
+def replicas(name: str, service: Service) -> tuple[str, ...]:
+    """Names of a service's processes; a dot is in no service's name."""
+    return (name, *(f"{name}.{number}" for number in range(2, service.replicas + 1)))
 
 
 def compose(
@@ -78,10 +87,19 @@ def compose(
         **{f"services.{name}.url": url for name, url in addresses.services.items()},
     }
 
-    def workload(name: str, work: Workload, place: str) -> ProcessSpec:
+    def workload(
+        name: str,
+        work: Workload,
+        place: str,
+        *,
+        service: str | None = None,
+        keep_probing: bool = False,
+    ) -> ProcessSpec:
         port = ports[name]
         return ProcessSpec(
             name=name,
+            service=service,
+            keep_probing=keep_probing,
             command=work.command,
             cwd=(folder / work.cwd).resolve(),
             env={
@@ -90,7 +108,7 @@ def compose(
                 **secrets.plan,
                 **{k: substitute(v, references) for k, v in work.env.items()},
                 "PORT": str(port),
-                "DATA_DIR": str(state.data / name),
+                "DATA_DIR": str(state.data / (service or name)),
                 "GATEWAY_URL": addresses.gateway,
             },
             port=port,
@@ -116,7 +134,15 @@ def compose(
         )
 
     specs = [
-        *(workload(name, work, f"spec.services.{name}") for name, work in spec.services.items()),
+        *(
+            workload(
+                *(replica, service, f"spec.services.{name}"),
+                service=name,
+                keep_probing=service.replicas > 1,
+            )
+            for name, service in spec.services.items()
+            for replica in replicas(name, service)
+        ),
         ours(
             *("proxy", PROXY, addresses.proxy_admin, "proxy", "serve"),
             *("--config", str(state.routes), "--state", str(state.proxy)),
@@ -149,7 +175,13 @@ def compose(
             gateway=ports["gateway"],
             gateway_host=LOOPBACK,
             monolith=addresses.monolith,
-            services=addresses.services,
+            services={
+                name: [_origin(LOOPBACK, ports[replica]) for replica in replicas(name, service)]
+                for name, service in spec.services.items()
+            },
+            endpoints=EndpointStream(
+                url=f"{addresses.controller}/v1/endpoints", token_file=state.endpoints_token
+            ),
             folder=folder.resolve(),
         ).model_dump(mode="json", context=REVEAL),
         credentials=_credentials(plan, secrets) if embedded else None,

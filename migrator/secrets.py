@@ -21,6 +21,9 @@ class Secrets(BaseModel):
     session_secret: str = Field(repr=False)
     controller_token: str = Field(repr=False)
     """Bearer token of the controller's API."""
+    endpoints_token: str = Field(default="", repr=False)
+    """The same for no more than reading the stream of endpoints. Empty: made by a version that had
+    none."""
     flags_tokens: dict[str, str] = Field(repr=False)
     """API tokens of the flag server by member name."""
     plan: dict[str, str] = Field(repr=False)
@@ -42,11 +45,16 @@ class Secrets(BaseModel):
     def completed(
         self, member: str, names: Iterable[str], random_hex: Callable[[int], str]
     ) -> Self:
-        """With a token for `member` and a value for each of `names`; what is there is kept."""
+        """With all tokens, also for `member`, and a value for each of `names`; what is there is
+        kept."""
         tokens = {m: f"api-{random_hex(20)}" for m in (CONTROLLER, member)}
         values = {name: random_hex(32) for name in names}
         return self.model_copy(
-            update={"flags_tokens": tokens | self.flags_tokens, "plan": values | self.plan}
+            update={
+                "endpoints_token": self.endpoints_token or random_hex(32),
+                "flags_tokens": tokens | self.flags_tokens,
+                "plan": values | self.plan,
+            }
         )
 
 

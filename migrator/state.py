@@ -33,6 +33,7 @@ class Addresses(BaseModel):
     controller: str
     monolith: str
     services: dict[str, str]
+    """Of a service with several replicas that of the first one."""
 
 
 class Instance(BaseModel):
@@ -59,6 +60,7 @@ class StateDir:
         self.secrets = self.root / "secrets.json"
         self.credentials = self.root / "credentials.json"
         self.routes = self.root / "routes.json"
+        self.endpoints_token = self.root / "endpoints-token"
         self.flags_database = self.root / "flags.db"
         self.rollout_database = self.root / "rollout.db"
         self.proxy = self.root / "proxy"

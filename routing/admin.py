@@ -31,9 +31,11 @@ MAX_WRITES = 1000
 """Entries of the journal in one answer."""
 
 
-def application(fleet: Fleet, config: Callable[[], ProxyConfig], state: Path) -> Starlette:
+def application(
+    fleet: Fleet, config: Callable[[], ProxyConfig], state: Path, endpoint_source: Callable[[], str]
+) -> Starlette:
     """`config` gives the configuration in force; `state`: the folder with the journal of second
-    writes."""
+    writes; `endpoint_source`: see `EndpointFollower.source`."""
 
     async def index(_: Request) -> Response:
         """These paths."""
@@ -133,6 +135,7 @@ def application(fleet: Fleet, config: Callable[[], ProxyConfig], state: Path) ->
             fleet.outcomes(),
             workers,
             origins=fleet.endpoints(),
+            endpoint_source=endpoint_source(),
             copies=fleet.copies(),
             waiting=waiting,
             parity=fleet.parity(),
@@ -141,7 +144,9 @@ def application(fleet: Fleet, config: Callable[[], ProxyConfig], state: Path) ->
 
     async def endpoints(_: Request) -> Response:
         """The endpoints of every origin; `service` is null for the monolith."""
-        return JSONResponse({"at": time.time(), "origins": fleet.endpoints()})
+        return JSONResponse(
+            {"at": time.time(), "source": endpoint_source(), "origins": fleet.endpoints()}
+        )
 
     async def writes(request: Request) -> Response:
         """Entries of the journal of second writes, oldest first; never what they say."""

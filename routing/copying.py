@@ -71,10 +71,16 @@ class Copying:
         self._sender.changed()
 
     def copier(
-        self, route: Route, access: Access, decision: Decision, other: Group, old: Group
+        self,
+        config: ProxyConfig,
+        route: Route,
+        access: Access,
+        decision: Decision,
+        other: Group,
+        old: Group,
     ) -> Copier | None:
-        """What copies the requests of a lane; `other` does not answer there, `old` is the
-        monolith."""
+        """What copies the requests of a lane by `config`, which need not be in force yet; `other`
+        does not answer there, `old` is the monolith."""
         changes = route.changes
         if decision.also is None or decision.stage is None:
             return None
@@ -83,7 +89,7 @@ class Copying:
             return None
         cell = self.stats.cell(route.capability, access)
         if access is Access.READ:
-            if not self._mirror.rules.enabled:
+            if not config.mirroring.enabled:
                 return None
             return ReadCopier(
                 self._mirror,
@@ -94,7 +100,7 @@ class Copying:
                 old,
                 changes if decision.also is Side.NEW else None,
             )
-        if not self._second.rules.enabled:
+        if not config.second_writes.enabled:
             return None
         return WriteCopier(self._second, route, decision.stage, decision.also, cell)
 

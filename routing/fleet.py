@@ -22,12 +22,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from routing import endpoint_stats
-from routing.config import REVEAL, ProxyConfig
+from routing.config import REVEAL, Located, ProxyConfig
 from routing.copy_stats import merge_copies
 from routing.errors import CannotStart
 from routing.generation import next_generation
 from routing.listeners import Listeners, close, let_go, open_listeners
-from routing.outcomes import merge_outcomes
+from routing.outcomes import Outcomes, merge_outcomes
 from routing.parity.report import merge_parity
 from routing.stats import merge
 from routing.takeover import Offer, Predecessor
@@ -52,6 +52,7 @@ class Member:
     id: int
     generation: int
     config: ProxyConfig
+    located: Located
     listeners: tuple[socket.socket, socket.socket]
     """Edge and gateway."""
     flags_first: bool
@@ -86,15 +87,26 @@ class Member:
 class Fleet:
     """All workers of one proxy."""
 
-    def __init__(self, config: ProxyConfig, state: Path, former: Predecessor | None) -> None:
+    def __init__(
+        self,
+        config: ProxyConfig,
+        state: Path,
+        former: Predecessor | None,
+        *,
+        located: Located,
+        outcomes: Outcomes,
+    ) -> None:
         """Opens the listeners that `former`, the proxy to take over from, does not have.
 
-        Raises CannotStart.
+        `located`: endpoints other than the configured ones; `outcomes`: what the parent itself
+        counts. Raises CannotStart.
         """
         self.instance = secrets.token_hex(8) if former is None else former.instance
         """Names the life of the counters."""
         self._former = former
         self._config = config
+        self._located = located
+        self._outcomes = outcomes
         self._state = state
         self._retired: list[dict[str, Any]] = []
         self._retired_endpoints: endpoint_stats.Document = []
@@ -140,6 +152,13 @@ class Fleet:
         for member in self._lives.values():
             member.config = config
             _order(member, {"config": config.model_dump(mode="json", context=REVEAL)})
+
+    def locate(self, located: Located) -> None:
+        """Send requests to these endpoints in all workers; those in flight end where they are."""
+        self._located = located
+        for member in self._lives.values():
+            member.located = located
+            _order(member, {"endpoints": dict(located)})
 
     async def change(self, config: ProxyConfig) -> None:
         """Serve by `config`, whose addresses or number of workers are others, with new workers.
@@ -193,11 +212,13 @@ class Fleet:
 
     def endpoints(self) -> endpoint_stats.Document:
         """What all workers say of the endpoints, with the counters of dead ones."""
-        return endpoint_stats.configured(self._all_endpoints(), self._config)
+        config = self._config.located(self._located)
+        return endpoint_stats.configured(self._all_endpoints(), config)
 
     def outcomes(self) -> dict[str, dict[str, int]]:
         """The same for what is counted without latency."""
-        return merge_outcomes((self._retired_outcomes, *self._reported("outcomes", {})))
+        here = (self._outcomes.document(), self._retired_outcomes)
+        return merge_outcomes((*here, *self._reported("outcomes", {})))
 
     def copies(self) -> list[dict[str, Any]]:
         """The same for mirrored reads and second writes."""
@@ -232,7 +253,7 @@ class Fleet:
             ) from None
         pairs = zip(listeners.edge, listeners.gateway, strict=True)
         return tuple(
-            Member(number, generation, config, pair, flags_first)
+            Member(number, generation, config, self._located, pair, flags_first)
             for number, pair in enumerate(pairs)
         )
 
@@ -288,6 +309,7 @@ class Fleet:
                 "gateway": gateway,
                 "state": os.fspath(self._state),
                 "config": member.config.model_dump(mode="json", context=REVEAL),
+                "endpoints": dict(member.located),
             },
         )
         if member.leaving.is_set():

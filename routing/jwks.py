@@ -51,13 +51,16 @@ class KeySets:
         self._wake = asyncio.Event()
         self._known = asyncio.Event()
 
-    def follow(self, rules: ContextRules) -> "TokenVerifier | None":
+    def prepare(self, rules: ContextRules) -> "TokenVerifier | None":
         """The verifier for a new configuration, with the keys that are known for it so far."""
-        self._verifier = known_verifier(rules, self._state, self._outcomes, self._unknown_key)
-        if self._verifier is None or self._verifier.has_keys:
+        return known_verifier(rules, self._state, self._outcomes, self._unknown_key)
+
+    def follow(self, verifier: "TokenVerifier | None") -> None:
+        """Read keys for `verifier`, of `prepare`, from now on."""
+        self._verifier = verifier
+        if verifier is None or verifier.has_keys:
             self._known.set()
         self._wake.set()
-        return self._verifier
 
     async def first(self) -> None:
         """Wait until keys are known, but not for long."""

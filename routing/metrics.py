@@ -24,11 +24,14 @@ from routing.parity.metrics import parity_families
 from routing.stats import BOUNDS_MS, STEPS_PER_DOUBLING
 
 FLAG_STATES = ("streaming", "cached", "none")
+ENDPOINT_SOURCES = ("stream", "kept", "configuration")
+"""The stream of endpoints, what it said before it broke, or the configuration alone."""
 _LABELS = ("capability", "stage", "origin")
 _SUBJECTS = {
     "carried_decisions": "Requests at the gateway that carried decisions of the edge.",
     "tokens": "Requests with a JSON Web Token, by whether it counts.",
     "overrides": "Requests with a tester's override.",
+    "endpoint_updates": "Events of the stream of endpoints.",
 }
 _RESPONSE = "From the request's head to the head of the response, or to the failure."
 _COPY = "The same for the side that does not answer the client."
@@ -52,6 +55,7 @@ def exposition(
     workers: Sequence[WorkerState],
     *,
     origins: Sequence[Mapping[str, Any]] = (),
+    endpoint_source: str = "configuration",
     copies: Sequence[Mapping[str, Any]] = (),
     waiting: Sequence[Mapping[str, Any]] = (),
     parity: Sequence[Mapping[str, Any]] = (),
@@ -71,6 +75,7 @@ def exposition(
         *_outcomes(outcomes),
         *_workers(workers),
         *endpoint_families(origins),
+        _endpoint_source(endpoint_source),
     )
     registry.register(_Once(metrics))
     return generate_latest(registry)
@@ -124,6 +129,17 @@ def _outcomes(outcomes: Mapping[str, Mapping[str, int]]) -> Iterator[Metric]:
         for outcome, count in counts.items():
             family.add_metric([outcome], count)
         yield family
+
+
+def _endpoint_source(source: str) -> Metric:
+    family = GaugeMetricFamily(
+        "migrator_proxy_endpoint_source",
+        "1 for where services' endpoints come from.",
+        labels=["source"],
+    )
+    for each in ENDPOINT_SOURCES:
+        family.add_metric([each], each == source)
+    return family
 
 
 def _workers(workers: Sequence[WorkerState]) -> Iterator[Metric]:

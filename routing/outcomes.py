@@ -10,12 +10,13 @@ OUTCOMES: Mapping[str, tuple[str, ...]] = {
     "carried_decisions": ("honoured", "flag_off", "unknown", "late", "forged"),
     "tokens": ("valid", "invalid"),
     "overrides": ("valid", "late", "forged"),
+    "endpoint_updates": ("applied", "refused"),
 }
 """By subject; a figure is there from the start, at 0, so that a rate can be had of it."""
 
 
 class Outcomes:
-    """One worker's counts."""
+    """One process' counts."""
 
     __slots__ = ("counts",)
 

@@ -1,6 +1,7 @@
 """What the connections of one worker share: the routing in force, the clock, the origins."""
 
 import asyncio
+from functools import partial
 from pathlib import Path
 from time import monotonic
 
@@ -18,7 +19,7 @@ from routing.propagation import Propagator
 from routing.stages import Side, Stage
 from routing.stats import Stats
 from routing.trust import Trust
-from routing.upstreams import Upstreams
+from routing.upstreams import Groups, Upstreams
 from routing.watch import Watch
 
 TICK_SECONDS = 0.25
@@ -50,20 +51,31 @@ class Proxy:
         self.upstreams = Upstreams(self, loop, self.outbox)
         self.parity = Comparing(config, loop)
         self.copying = Copying(config, state, self._find, loop, self.parity)
-        self.routing = self._route(config, trust)
+        self.routing, groups = self._route(config, trust)
+        self.upstreams.adopt(groups, config)
         self.propagator = Propagator(config, trust.keyrings, evaluator, outcomes)
         self.watch = Watch(config, evaluator.detail)
         evaluator.on_context = self.watch.see
         self._timer = loop.call_later(TICK_SECONDS, self._tick)
 
     def apply(self, config: ProxyConfig, trust: Trust) -> None:
-        """Route by `config` from now on; requests in flight end as they began."""
+        """Route by `config` from now on; requests in flight end as they began.
+
+        Raises InvalidConfig before anything has changed.
+        """
+        routing, groups = self._route(config, trust)
+        propagator = Propagator(config, trust.keyrings, self.evaluator, self.outcomes)
+        self.upstreams.adopt(groups, config)
         self.copying.apply(config)
         self.parity.apply(config)
-        self.routing = self._route(config, trust)
-        self.propagator = Propagator(config, trust.keyrings, self.evaluator, self.outcomes)
         self.watch.apply(config)
+        self.routing, self.propagator = routing, propagator
         self.evaluator.clear()
+
+    def relocate(self, config: ProxyConfig, trust: Trust) -> None:
+        """The same for a `config` in which only endpoints of services are others."""
+        self.routing, groups = self._route(config, trust)
+        self.upstreams.adopt(groups, config)
 
     def edge(self, source: bytes | None = None) -> ClientConnection:
         """A connection of users; `source`: of whom, if not of the peer itself."""
@@ -87,12 +99,11 @@ class Proxy:
             client.abort()
         self.upstreams.close()
 
-    def _route(self, config: ProxyConfig, trust: Trust) -> Routing:
-        """Raises InvalidConfig before anything has changed."""
+    def _route(self, config: ProxyConfig, trust: Trust) -> tuple[Routing, Groups]:
+        """What `config` asks for; nothing of it is in force yet. Raises InvalidConfig."""
         groups = self.upstreams.prepare(config)
-        routing = Routing(config, self.stats, groups, self.copying.copier, trust.tokens)
-        self.upstreams.adopt(groups, config)
-        return routing
+        copier = partial(self.copying.copier, config)
+        return Routing(config, self.stats, groups, copier, trust.tokens), groups
 
     def _find(
         self, capability: str, service: str, side: Side, context: bytes

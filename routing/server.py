@@ -20,6 +20,7 @@ import uvicorn
 
 from routing.admin import application
 from routing.config import Address, ProxyConfig, parse_config
+from routing.endpoint_follower import EndpointFollower, check_token_file
 from routing.errors import CannotStart, InvalidConfig
 from routing.fleet import Fleet
 from routing.journal import Journal
@@ -67,9 +68,9 @@ class _Parent:
         self._settings = settings
         self._config, self._changed_at = _load(settings.config)
         _check_environment(os.environ)
-        prepare_keyrings(self._config, settings.state)
-        check_key_file(self._config.context.jwt)
+        _prepare_files(self._config, settings.state)
         _check_sdk_key(os.environ)
+        self._follower = EndpointFollower(settings.state, lambda: self._config)
         self._stop = asyncio.Event()
         self._reload = asyncio.Event()
         self._changing = asyncio.Lock()
@@ -83,7 +84,13 @@ class _Parent:
         former = predecessor(self._settings.state, take_over=self._settings.take_over)
         with _admin_listener(self._settings, former) as listener:
             Journal(self._settings.state).close()
-            fleet = Fleet(self._config, self._settings.state, former)
+            fleet = Fleet(
+                self._config,
+                self._settings.state,
+                former,
+                located=self._follower.located,
+                outcomes=self._follower.outcomes,
+            )
             fleet.start()
             if former is not None and not await self._take_over(fleet, former):
                 return
@@ -100,7 +107,12 @@ class _Parent:
         """Until told to stop, or until a successor has taken over."""
         admin = _Admin(
             uvicorn.Config(
-                application(fleet, lambda: self._config, self._settings.state),
+                application(
+                    fleet,
+                    lambda: self._config,
+                    self._settings.state,
+                    lambda: self._follower.source,
+                ),
                 lifespan="off",
                 log_level="warning",
                 access_log=False,
@@ -110,6 +122,7 @@ class _Parent:
         )
         serving = asyncio.create_task(admin.serve(sockets=[listener]))
         watching = asyncio.create_task(self._watch(fleet))
+        following_endpoints = asyncio.create_task(self._follower.run(fleet.locate))
         stopping = asyncio.create_task(self._stop.wait())
         succession = asyncio.create_task(
             control.successor(lambda: fleet.offer(listener), self._changing)
@@ -120,6 +133,7 @@ class _Parent:
             await asyncio.wait({stopping, succession}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             watching.cancel()
+            following_endpoints.cancel()
             if succession.done():
                 admin.should_exit = True
                 await serving  # figures that the successor shows must not be behind ours
@@ -174,8 +188,7 @@ class _Parent:
                 if not forced and _modified(self._settings.config) == self._changed_at:
                     continue
                 config, self._changed_at = _load(self._settings.config)
-                prepare_keyrings(config, self._settings.state)
-                check_key_file(config.context.jwt)
+                _prepare_files(config, self._settings.state)
                 async with self._changing:
                     if _same_listeners(self._config, config):
                         fleet.apply(config)
@@ -186,6 +199,7 @@ class _Parent:
                 logger.error("config.refused %s", error)
                 continue
             self._config = config
+            self._follower.reconfigured()
             logger.warning("config.applied %s", self._settings.config)
 
 
@@ -210,6 +224,16 @@ def load_config(path: Path) -> ProxyConfig:
 
         check_files(config)
     return config
+
+
+def _prepare_files(config: ProxyConfig, state: Path) -> None:
+    """Make the keys that are to be made, and see that the files with secrets can be read.
+
+    Raises InvalidConfig.
+    """
+    prepare_keyrings(config, state)
+    check_key_file(config.context.jwt)
+    check_token_file(config.endpoints)
 
 
 def _load(path: Path) -> tuple[ProxyConfig, int]:

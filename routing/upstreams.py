@@ -26,10 +26,11 @@ class Upstreams:
         self._groups: Groups = {}
         self._leaving: list[Endpoint] = []
         """No longer configured, but still with requests in flight."""
-        self._checks: list[asyncio.Task[None]] = []
+        self._checks: dict[Group, list[asyncio.Task[None]]] = {}
 
     def prepare(self, config: ProxyConfig) -> Groups:
-        """The groups for `config`, with the connections and the standing of endpoints that stay."""
+        """The groups for `config`, with the connections and the standing of endpoints that stay.
+        A group in which nothing changes is itself again, and its health checks go on."""
         origins: list[tuple[str | None, Upstream]] = [
             (None, config.monolith),
             *config.services.items(),
@@ -38,9 +39,11 @@ class Upstreams:
 
     def adopt(self, groups: Groups, config: ProxyConfig) -> None:
         """Let `groups` of `prepare` be in force."""
-        self._stop_checks()
-        staying = {id(each) for group in groups.values() for each in group.endpoints}
+        kept = set(groups.values())
+        staying = {id(each) for group in kept for each in group.endpoints}
         for group in self._groups.values():
+            if group not in kept:
+                self._stop_checks(group)
             for endpoint in group.endpoints:
                 if id(endpoint) not in staying:
                     endpoint.close()
@@ -53,9 +56,11 @@ class Upstreams:
                 endpoint.configure(config.timeouts, group.upstream.circuit_breaker)
                 if rules is None:
                     endpoint.health = Health()
-                else:
-                    checking = keep_checking(group, endpoint, rules)
-                    self._checks.append(self._loop.create_task(checking))
+            if rules is not None and group not in self._checks:
+                self._checks[group] = [
+                    self._loop.create_task(keep_checking(group, endpoint, rules))
+                    for endpoint in group.endpoints
+                ]
             group.refresh()
 
     def tick(self) -> None:
@@ -70,8 +75,8 @@ class Upstreams:
         self._leaving = [each for each in self._leaving if not each.at_rest]
 
     def close(self) -> None:
-        self._stop_checks()
         for group in self._groups.values():
+            self._stop_checks(group)
             for endpoint in group.endpoints:
                 endpoint.close()
 
@@ -97,9 +102,14 @@ class Upstreams:
                 if before is not None:
                     endpoint.usable_since = self._clock.now
             endpoints.append(endpoint)
+        if (
+            before is not None
+            and before.upstream == upstream
+            and before.endpoints == tuple(endpoints)
+        ):
+            return before
         return Group(name, upstream, endpoints, account, self._clock)
 
-    def _stop_checks(self) -> None:
-        for check in self._checks:
+    def _stop_checks(self, group: Group) -> None:
+        for check in self._checks.pop(group, ()):
             check.cancel()
-        self._checks.clear()

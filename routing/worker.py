@@ -1,9 +1,10 @@
 """One worker process: proxies what its listeners accept, with a LaunchDarkly client of its own.
 
 `routing.server` starts it as `python -m routing.worker FD`, where FD is a stream socket for lines
-of JSON: orders in (`Start`, then new configurations and `stop`), reports out. The listening sockets
-are inherited, so that what has been accepted by the kernel survives this process. A worker whose
-parent is gone serves on for a while, because the parent's successor needs a moment, then drains.
+of JSON: orders in (what to start with, then new configurations, endpoints and `stop`), reports out.
+The listening sockets are inherited, so that what has been accepted by the kernel survives this
+process. A worker whose parent is gone serves on for a while, because the parent's successor needs a
+moment, then drains.
 """
 
 import asyncio
@@ -23,9 +24,10 @@ from typing import Any, Final
 from ldclient import LDClient
 from ldclient.config import Config
 from ldclient.interfaces import DataSourceState
+from pydantic import ValidationError
 
 from routing.acceptor import listen
-from routing.config import ProxyConfig
+from routing.config import Located, ProxyConfig
 from routing.errors import InvalidConfig
 from routing.evaluator import Evaluator
 from routing.event_sender import EventSender
@@ -102,12 +104,15 @@ class Worker:
         self._events = EventSender(environment["LAUNCHDARKLY_EVENTS_URI"], key)
         self._evaluator = Evaluator(self._client, store)
         self._config = ProxyConfig.model_validate(start["config"])
+        self._located: Located = start["endpoints"]
         self._state = Path(start["state"])
         self._outcomes = Outcomes()
         self._key_sets = KeySets(self._state, self._outcomes)
+        self._trust = self._trust_in(self._config)
+        self._key_sets.follow(self._trust.tokens)
         self._proxy = Proxy(
-            self._config,
-            self._trust(),
+            self._config.located(self._located),
+            self._trust,
             self._evaluator,
             self._outcomes,
             self._loop,
@@ -156,10 +161,17 @@ class Worker:
         with contextlib.suppress(OSError):
             await self._reports.drain()
 
-    def _trust(self) -> Trust:
-        """What the configuration in force believes. Raises InvalidConfig."""
-        keyrings = load_keyrings(self._config, self._state)
-        return Trust(keyrings, self._key_sets.follow(self._config.context))
+    def _trust_in(self, config: ProxyConfig) -> Trust:
+        """What `config` believes. Raises InvalidConfig."""
+        keyrings = load_keyrings(config, self._state)
+        return Trust(keyrings, self._key_sets.prepare(config.context))
+
+    def _apply(self, config: ProxyConfig) -> None:
+        """Raises InvalidConfig before anything has changed."""
+        trust = self._trust_in(config)
+        self._proxy.apply(config.located(self._located), trust)
+        self._key_sets.follow(trust.tokens)
+        self._config, self._trust = config, trust
 
     def _changed(self) -> None:
         self._evaluator.clear()
@@ -191,10 +203,13 @@ class Worker:
                 self._patient = True
                 self._stop.set()
                 continue
+            if "endpoints" in order:
+                self._located = order["endpoints"]
+                self._proxy.relocate(self._config.located(self._located), self._trust)
+                continue
             try:
-                self._config = ProxyConfig.model_validate(order["config"])
-                self._proxy.apply(self._config, self._trust())
-            except InvalidConfig as exc:
+                self._apply(ProxyConfig.model_validate(order["config"]))
+            except (InvalidConfig, ValidationError) as exc:
                 logger.error("config.refused %s", exc)
         else:
             logger.warning("parent.gone serving on for %.0f s", ORPHAN)

@@ -54,7 +54,10 @@ def serve(
     """Route requests to the monolith and the services by flags.
 
     The SDK key and the addresses of the flag server come from LAUNCHDARKLY_SDK_KEY,
-    LAUNCHDARKLY_BASE_URI, LAUNCHDARKLY_STREAM_URI and LAUNCHDARKLY_EVENTS_URI.
+    LAUNCHDARKLY_BASE_URI, LAUNCHDARKLY_STREAM_URI and LAUNCHDARKLY_EVENTS_URI. With `endpoints` in
+    the document it follows a stream of where the services are.
+
+    Example: migrator proxy serve --config routes.json --state /var/lib/migrator-proxy
     """
     from routing.server import ServerSettings
     from routing.server import serve as run

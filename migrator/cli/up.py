@@ -78,6 +78,7 @@ def _prepare(migration: Migration, plan: Path, state: StateDir) -> Composition:
     if migration.spec.flags.server == "launchdarkly":
         _preflight(migration, composition, secrets, started_before=former is not None)
     write_atomically(state.plan, plan.read_text())
+    write_atomically(state.endpoints_token, secrets.endpoints_token)
     write_atomically(state.routes, json.dumps(composition.routes, indent=1))
     _write_access(composition, secrets, state)
     instance = Instance(
@@ -197,7 +198,7 @@ def _reporter(out: Console, as_json: bool) -> Callable[[ProcessEvent], None]:
             )
         elif event.event == "ready":
             out.print(f"{event.process} is ready ({event.seconds:.1f} s)")
-        elif event.event in {"ended", "adopted"}:
+        elif event.event in {"ended", "adopted", "unready"}:
             out.print(f"{event.process} {event.event}: {event.detail}")
 
     return report

@@ -5,9 +5,8 @@ nothing.
 """
 
 import json
-import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -16,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from migrator.controller.bearer import guarded
 from migrator.controller.loop import Controller
 from migrator.controller.status import status
 from migrator.errors import InvalidInput, StateError
@@ -30,8 +30,6 @@ PAGE: Final = 500
 
 MAX_DIGITS: Final = 18
 """Of an event's number; more do not fit SQLite's integers."""
-
-Handler = Callable[[Request], Awaitable[Response]]
 
 
 class Order(BaseModel):
@@ -50,18 +48,8 @@ class Order(BaseModel):
         return Details(full=self.full, to=self.to, stage=self.stage, share=self.share)
 
 
-def application(controller: Controller, token: str) -> Starlette:
-    """`token` is what callers must present."""
-
-    def guarded(handler: Handler) -> Handler:
-        async def check(request: Request) -> Response:
-            scheme, _, given = request.headers.get("authorization", "").partition(" ")
-            known = secrets.compare_digest(given.encode(), token.encode())
-            if scheme.lower() != "bearer" or not known:
-                return _error(401, "unauthorized", "the bearer token is missing or wrong")
-            return await handler(request)
-
-        return check
+def application(controller: Controller, token: str, *more: Route) -> Starlette:
+    """`token` is what callers must present; `more` look after themselves."""
 
     async def healthy(_: Request) -> Response:
         return JSONResponse({"status": "ok"})
@@ -102,9 +90,10 @@ def application(controller: Controller, token: str) -> Starlette:
         routes=[
             Route("/healthz", healthy),
             Route("/readyz", healthy),
-            Route("/v1/status", guarded(show)),
-            Route("/v1/events", guarded(events)),
-            Route("/v1/capabilities/{name}/{verb}", guarded(act), methods=["POST"]),
+            Route("/v1/status", guarded(show, token)),
+            Route("/v1/events", guarded(events, token)),
+            Route("/v1/capabilities/{name}/{verb}", guarded(act, token), methods=["POST"]),
+            *more,
         ]
     )
 

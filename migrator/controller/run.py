@@ -12,6 +12,7 @@ from typing import Final
 import uvicorn
 
 from migrator.controller.api import application
+from migrator.controller.endpoints import EndpointFeed, endpoints_route
 from migrator.controller.loop import Controller
 from migrator.controller.observe import ProxyStats
 from migrator.controller.store import EventLog
@@ -20,6 +21,7 @@ from migrator.flagaccess import target
 from migrator.flagclient import FlagClient, RetryPolicy
 from migrator.plan.load import load
 from migrator.plan.schedule import steps
+from migrator.runtimes.local.endpoints import ready_endpoints
 from migrator.secrets import CONTROLLER, load_secrets
 from migrator.state import StateDir
 
@@ -63,9 +65,13 @@ async def _run(state: StateDir) -> None:
                 flags=flags,
                 proxy=proxy,
             )
+            feed = EndpointFeed(lambda: ready_endpoints(state))
+            tokens = (secrets.endpoints_token, secrets.controller_token)
             server = _Server(
                 uvicorn.Config(
-                    application(controller, secrets.controller_token),
+                    application(
+                        controller, secrets.controller_token, endpoints_route(feed, *tokens)
+                    ),
                     host="127.0.0.1",
                     port=instance.ports["controller"],
                     lifespan="off",
@@ -75,10 +81,13 @@ async def _run(state: StateDir) -> None:
                     timeout_graceful_shutdown=1,
                 )
             )
+            looking = asyncio.create_task(feed.run())
             serving = asyncio.create_task(_serve(server, stop))
             try:
                 await controller.run(stop)
             finally:
+                looking.cancel()
+                feed.close()
                 server.should_exit = True
                 await serving
 

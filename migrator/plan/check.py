@@ -19,6 +19,8 @@ from routing.table import Route as TableRoute
 from routing.table import RouteTable, route_of
 
 STANDARD_ENV: Final = ("PORT", "DATA_DIR", "GATEWAY_URL", "PATH")
+RESERVED: Final = ("proxy", "proxy-admin", "gateway", "controller", "monolith", "flag-server")
+"""Names of our own programs and ports."""
 _OTHER: Final = {"embedded": "launchdarkly", "launchdarkly": "embedded"}
 _ONLY: Final = {"embedded": ("host", "port"), "launchdarkly": ("api", "base", "stream", "events")}
 _PARAMETER: Final = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -37,6 +39,8 @@ def check(plan: Migration, line: Callable[[Path], int]) -> Iterator[Finding]:
     yield from _secrets(plan)
     yield from _references(plan)
     yield from _ports(plan, line)
+    yield from _names(plan)
+    yield from _hedges(plan)
     yield from _routes(plan, line)
     yield from _proxy(plan)
     yield from find_dependencies(plan)
@@ -71,7 +75,7 @@ def _secrets(plan: Migration) -> Iterator[Finding]:
 
 def _proxy(plan: Migration) -> Iterator[Finding]:
     """What contradicts itself in the proxy's document; addresses do not matter for that."""
-    somewhere = "http://127.0.0.1"
+    somewhere, elsewhere = "http://127.0.0.1", "http://127.0.0.2"
     try:
         proxy_config(
             plan,
@@ -79,7 +83,7 @@ def _proxy(plan: Migration) -> Iterator[Finding]:
             gateway=0,
             gateway_host="127.0.0.1",
             monolith=somewhere,
-            services=dict.fromkeys(_named_services(plan), somewhere),
+            services=dict.fromkeys(_named_services(plan), (somewhere, elsewhere)),
         )
     except ValidationError as error:
         for each in error.errors(include_url=False):
@@ -129,6 +133,24 @@ def _ports(plan: Migration, line: Callable[[Path], int]) -> Iterator[Finding]:
                 path, f"port {port} is also {show_path(other)}, line {line(other)}; 0 is any port"
             )
         first.setdefault(port, path)
+
+
+def _names(plan: Migration) -> Iterator[Finding]:
+    for name in plan.spec.services:
+        if name in RESERVED:
+            yield Finding(
+                ("spec", "services", name),
+                f"{name!r} is what a program of migrator itself is called; expected another name",
+            )
+
+
+def _hedges(plan: Migration) -> Iterator[Finding]:
+    for name, service in plan.spec.services.items():
+        if service.hedge is not None and service.replicas == 1:
+            yield Finding(
+                ("spec", "services", name, "hedge"),
+                "a second attempt needs a second endpoint, found replicas: 1, expected 2 or more",
+            )
 
 
 def _services(plan: Migration, capability: Capability, path: Path) -> Iterator[Finding]:

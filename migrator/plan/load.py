@@ -104,12 +104,16 @@ def _problems(errors: Sequence[ErrorDetails], document: Document, file: str) -> 
 
 
 def _which_of(models: Sequence[type[BaseModel]], given: Any) -> str | None:
-    """What is wrong where a mapping is one of `models`, told apart by their first keys."""
-    names = [next(iter(model.model_fields)) for model in models]
+    """What is wrong where a mapping is one of `models`, told apart by the first key that only one
+    of them has."""
+    keys = [key for model in models for key in model.model_fields]
+    names = [next(k for k in model.model_fields if keys.count(k) == 1) for model in models]
     present = [name for name in names if isinstance(given, dict) and name in given]
     if len(present) > 1:
         return f"found {' and '.join(present)}, expected one of them"
-    return None if present or given else f"found nothing, expected {' or '.join(names)}"
+    if present or not isinstance(given, dict) or any(key not in keys for key in given):
+        return None
+    return f"found {', '.join(map(str, given)) or 'nothing'}, expected {' or '.join(names)}"
 
 
 def _is_echo(error: ErrorDetails, path: Path, keys: Sequence[str], data: Any) -> bool:
@@ -177,8 +181,8 @@ def _models_at(path: Path) -> list[type[BaseModel]]:
     annotations: list[Any] = [Migration]
     for part in path:
         annotations = [inner for outer in annotations for inner in _inside(outer, part)]
-    return [m for a in annotations for m in _members(a) if isinstance(m, type)
-            and issubclass(m, BaseModel)]  # fmt: skip
+    members = dict.fromkeys(member for each in annotations for member in _members(each))
+    return [each for each in members if isinstance(each, type) and issubclass(each, BaseModel)]
 
 
 def _inside(annotation: Any, part: str | int) -> list[Any]:

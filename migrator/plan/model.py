@@ -13,21 +13,27 @@ from migrator.plan.borrowed import Borrowed, in_plan
 from migrator.plan.units import FULL_SHARE, Duration, Share
 from routing.config import (
     AccessLog,
+    CircuitBreaker,
     ContextRules,
     Decisions,
     Events,
     Exposed,
     ForwardedStyle,
+    HealthCheck,
+    Hedge,
     Limits,
     ListenTls,
     Mirroring,
     Network,
     OriginTls,
     OriginUrl,
+    OutlierDetection,
     Overrides,
     Parity,
     ParityRules,
+    Percent,
     Redaction,
+    RetryBudget,
     RouteRule,
     SecondWrites,
     Timeouts,
@@ -130,11 +136,30 @@ class Workload(Model):
     """Seconds between SIGTERM and SIGKILL."""
 
 
-class MonolithWorkload(Model):
+class EndpointRules(Model):
+    """How the proxy treats the endpoints of an origin."""
+
+    health_check: Borrowed[HealthCheck] | None = None
+    outlier_detection: Borrowed[OutlierDetection] = in_plan(OutlierDetection)()
+    healthy_panic_threshold: Percent = 30.0
+    """With fewer usable endpoints than this all of them are used."""
+    slow_start_window: Annotated[Duration, Field(le=86_400)] = 0.0
+    """In which the share of an endpoint that comes back, or is new, grows to its full size."""
+    circuit_breaker: Borrowed[CircuitBreaker] | None = None
+    retry_budget: Borrowed[RetryBudget] = in_plan(RetryBudget)()
+
+
+class Service(EndpointRules, Workload):
+    replicas: Annotated[int, Field(ge=1, le=64)] = 1
+    """Processes, each with a `$PORT` of its own; `port` is that of the first one."""
+    hedge: Borrowed[Hedge] | None = None
+
+
+class MonolithWorkload(EndpointRules):
     workload: Workload
 
 
-class MonolithUrl(Model):
+class MonolithUrl(EndpointRules):
     url: Annotated[str, Field(pattern=r"^https?://[^/\s?#@]+$")]
     """Origin of a monolith that runs elsewhere, such as `http://10.0.0.5:8000`."""
 
@@ -280,7 +305,7 @@ class Spec(Model):
     secrets: tuple[EnvName, ...] = ()
     """Variables that every workload gets with one random value, made at the first start."""
     monolith: MonolithWorkload | MonolithUrl
-    services: dict[Name, Workload] = {}
+    services: dict[Name, Service] = {}
     freeze: tuple[Freeze, ...] = ()
     capabilities: Annotated[dict[Name, Capability], Field(min_length=1)]
 

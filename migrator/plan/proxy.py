@@ -4,14 +4,14 @@ Pure. Keys of `spec.proxy` that the proxy's document has under the same name are
 are, so a new one needs a line in the plan's model and none here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic import BaseModel
 
-from migrator.plan.model import Migration, Proxy
-from routing.config import Address, Capability, Listen, ProxyConfig, Upstream
+from migrator.plan.model import EndpointRules, Migration, Proxy
+from routing.config import Address, Capability, EndpointStream, Listen, ProxyConfig, Upstream
 
 PASSED_ON: Final = tuple(name for name in Proxy.model_fields if name in ProxyConfig.model_fields)
 OF_THE_LISTENER: Final = tuple(name for name in Proxy.model_fields if name in Listen.model_fields)
@@ -24,11 +24,15 @@ def proxy_config(
     gateway: int,
     gateway_host: str,
     monolith: str,
-    services: Mapping[str, str],
+    services: Mapping[str, Sequence[str]],
+    endpoints: EndpointStream | None = None,
     folder: Path | None = None,
 ) -> ProxyConfig:
-    """`edge` and `gateway` are ports, `monolith` and `services` origins. Relative paths begin in
-    `folder`; None leaves them. Raises pydantic's ValidationError for what contradicts itself."""
+    """`edge` and `gateway` are ports, `monolith` an origin, `services` the endpoints of each, and
+    `endpoints` where to hear of changes. Relative paths begin in `folder`; None leaves them.
+
+    Raises pydantic's ValidationError for what contradicts itself.
+    """
     said = plan.spec.proxy
     values = {name: getattr(said, name) for name in PASSED_ON}
     listener = {name: getattr(said, name) for name in OF_THE_LISTENER}
@@ -41,12 +45,28 @@ def proxy_config(
         listen=Listen(**{**listener, "port": edge}),
         gateway=Address(host=gateway_host, port=gateway),
         context=plan.spec.context,
-        monolith=Upstream(endpoints=(monolith,)),
-        services={name: Upstream(endpoints=(url,)) for name, url in services.items()},
+        monolith=_upstream(plan.spec.monolith, (monolith,)),
+        services={
+            name: _upstream(plan.spec.services.get(name), urls) for name, urls in services.items()
+        },
+        endpoints=endpoints,
         capabilities=capabilities,
         **values,
     )
     return config if folder is None else _placed(config, folder)
+
+
+def _upstream(said: EndpointRules | None, endpoints: Sequence[str]) -> Upstream:
+    """With what differs from the defaults, so that an origin of which nothing is said stays one
+    that costs nothing. `said` None: of a service that is not there."""
+    if said is None:
+        return Upstream(endpoints=tuple(endpoints))
+    rules = {
+        name: getattr(said, name)
+        for name, field in type(said).model_fields.items()
+        if name in Upstream.model_fields and getattr(said, name) != field.default
+    }
+    return Upstream(endpoints=tuple(endpoints), **rules)
 
 
 def _placed(value: Any, folder: Path) -> Any:

@@ -14,6 +14,7 @@ from routing.config.events import Events
 from routing.config.exposure import Exposed
 from routing.config.limits import Limits
 from routing.config.listen import Address, Listen
+from routing.config.locations import EndpointStream, Located
 from routing.config.overrides import Overrides
 from routing.config.parity import Parity, ParityRule, ParityRules
 from routing.config.peers import ForwardedStyle, Network
@@ -34,9 +35,11 @@ from routing.config.tokens import JwtRules
 from routing.config.tracing import Tracing
 from routing.config.upstreams import (
     CircuitBreaker,
+    Endpoints,
     HealthCheck,
     Hedge,
     OutlierDetection,
+    Percent,
     RetryBudget,
     Upstream,
 )
@@ -54,6 +57,8 @@ __all__ = [
     "ContextRules",
     "CookieSource",
     "Decisions",
+    "EndpointStream",
+    "Endpoints",
     "Events",
     "Exposed",
     "FieldChanges",
@@ -65,6 +70,7 @@ __all__ = [
     "Limits",
     "Listen",
     "ListenTls",
+    "Located",
     "Mirroring",
     "Network",
     "OriginTls",
@@ -74,6 +80,7 @@ __all__ = [
     "Parity",
     "ParityRule",
     "ParityRules",
+    "Percent",
     "ProxyConfig",
     "QuerySource",
     "Redaction",

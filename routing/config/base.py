@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from routing.errors import InvalidConfig
 
@@ -15,7 +15,16 @@ ORIGIN: Final = re.compile(
 
 Token = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", max_length=64)]
 """A field or cookie name (RFC 9110, 5.6.2)."""
-OriginUrl = Annotated[str, Field(pattern=f"^{ORIGIN.pattern}$")]
+
+
+def _has_port(origin: str) -> str:
+    _, port = address_of(origin)
+    if not 0 < port < 65536:
+        raise ValueError(f"{origin}: expected a port from 1 to 65535")
+    return origin
+
+
+OriginUrl = Annotated[str, Field(pattern=f"^{ORIGIN.pattern}$"), AfterValidator(_has_port)]
 """`http://host[:port]` or `https://host[:port]`."""
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$", max_length=64)]
 FlagKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$", max_length=256)]

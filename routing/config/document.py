@@ -13,6 +13,7 @@ from routing.config.events import Events
 from routing.config.exposure import Exposed
 from routing.config.limits import Limits
 from routing.config.listen import Address, Listen
+from routing.config.locations import EndpointStream, Located
 from routing.config.overrides import Overrides
 from routing.config.parity import Parity
 from routing.config.peers import ForwardedStyle, Network
@@ -35,6 +36,8 @@ class ProxyConfig(Model):
     context: ContextRules = ContextRules()
     monolith: Upstream
     services: dict[str, Upstream] = {}
+    endpoints: EndpointStream | None = None
+    """Of services, as they come and go. None: those of `services`, as long as they stand there."""
     capabilities: dict[str, Capability] = {}
     expose_decision: bool | Exposed = False
     """Show `X-Migrator-Decision` on answers: to nobody, to everybody, or to some."""
@@ -54,6 +57,16 @@ class ProxyConfig(Model):
         logged = () if self.access_log is None else self.access_log.fields
         traced = () if self.tracing is None else TRACED_FIELDS
         return frozenset((*logged, *traced))
+
+    def located(self, places: Located) -> "ProxyConfig":
+        """With these endpoints of services, which need not all be known here."""
+        services = {
+            name: upstream.model_copy(update={"endpoints": tuple(places[name])})
+            if name in places
+            else upstream
+            for name, upstream in self.services.items()
+        }
+        return self.model_copy(update={"services": services})
 
     mirroring: Mirroring = Mirroring()
     parity: Parity = Parity()

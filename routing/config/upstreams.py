@@ -7,24 +7,38 @@ limits on its own.
 from typing import Annotated, Any
 
 from pydantic import (
+    AfterValidator,
     Field,
     SerializerFunctionWrapHandler,
-    field_validator,
     model_serializer,
     model_validator,
 )
 
-from routing.config.base import Model, OriginUrl, Seconds
+from routing.config.base import IN_SECONDS, Model, OriginUrl, Seconds
 
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Percent = Annotated[float, Field(ge=0, le=100)]
+
+
+def _once(endpoints: tuple[str, ...]) -> tuple[str, ...]:
+    seen = set()
+    for endpoint in endpoints:
+        if endpoint in seen:
+            raise ValueError(f"{endpoint} is named twice")
+        seen.add(endpoint)
+    return endpoints
+
+
+Endpoints = Annotated[
+    tuple[OriginUrl, ...], Field(min_length=1, max_length=256), AfterValidator(_once)
+]
 
 
 class HealthCheck(Model):
     """A GET that each worker sends to each endpoint; 200 to 399 is healthy."""
 
     path: Annotated[str, Field(pattern=r"^/[!-~]*$", max_length=1024)]
-    interval: Annotated[float, Field(ge=0.05, le=3600)] = 5.0
+    interval: Annotated[float, Field(ge=0.05, le=3600), IN_SECONDS] = 5.0
     """From the end of a check to the next one, give or take a tenth."""
     timeout: Seconds = 1.0
     """For the head of the answer, connecting included."""
@@ -77,19 +91,19 @@ class RetryBudget(Model):
 class Hedge(Model):
     """A second attempt at a read while the first one has not been answered."""
 
-    after: Annotated[float, Field(ge=0.001, le=3600)]
-    """Seconds. Best about the 95th percentile of the service's latency."""
+    after: Annotated[float, Field(ge=0.001, le=3600), IN_SECONDS]
+    """Best about the 95th percentile of the service's latency."""
 
 
 class Upstream(Model):
     """An origin: the monolith, or a service. A plain URL is one endpoint and no options."""
 
-    endpoints: Annotated[tuple[OriginUrl, ...], Field(min_length=1, max_length=256)]
+    endpoints: Endpoints
     health_check: HealthCheck | None = None
     outlier_detection: OutlierDetection = OutlierDetection()
     healthy_panic_threshold: Percent = 30.0
     """With fewer usable endpoints than this all of them are used. With none left, too."""
-    slow_start_window: Annotated[float, Field(ge=0, le=86_400)] = 0.0
+    slow_start_window: Annotated[float, Field(ge=0, le=86_400), IN_SECONDS] = 0.0
     """In which the share of an endpoint that comes back, or is new, grows to its full size."""
     circuit_breaker: CircuitBreaker | None = None
     retry_budget: RetryBudget = RetryBudget()
@@ -102,16 +116,6 @@ class Upstream(Model):
 
     def __str__(self) -> str:
         return ", ".join(self.endpoints)
-
-    @field_validator("endpoints")
-    @classmethod
-    def _once(cls, endpoints: tuple[str, ...]) -> tuple[str, ...]:
-        seen = set()
-        for endpoint in endpoints:
-            if endpoint in seen:
-                raise ValueError(f"{endpoint} is named twice")
-            seen.add(endpoint)
-        return endpoints
 
     @model_validator(mode="before")
     @classmethod

@@ -111,6 +111,32 @@ def test_the_proxys_document(composition: Composition) -> None:
     assert read.model_dump(mode="json") == composition.routes
 
 
+def test_replicas(tmp_path: Path) -> None:
+    """They share their service's folder, and differ in their ports alone."""
+    text = PLAN.replace("cwd: code,", "cwd: code, replicas: 3, port: 9000,")
+    ports = wanted_ports(parse(text, "plan.yaml"))
+    assert [ports[name] for name in ("cart", "cart.2", "cart.3")] == [9000, 0, 0]
+    composition = composed(tmp_path, text)
+    carts = [spec for spec in composition.specs if spec.service == "cart"]
+    assert [spec.name for spec in carts] == ["cart", "cart.2", "cart.3"]
+    assert len({spec.port for spec in carts}) == len({spec.ready for spec in carts}) == 3
+    assert len({frozenset({**spec.env, "PORT": ""}.items()) for spec in carts}) == 1
+    origins = [f"http://127.0.0.1:{spec.port}" for spec in carts]
+    assert composition.routes["services"]["cart"]["endpoints"] == origins
+    assert composition.addresses.services == {"cart": origins[0]}
+    monolith = next(spec for spec in composition.specs if spec.name == "monolith")
+    assert monolith.env["PEER"] == f"{origins[0]}/x"
+    assert [spec.keep_probing for spec in (*carts, monolith)] == [True, True, True, False]
+    assert monolith.service is None
+
+
+def test_the_proxy_follows_the_controller(composition: Composition, tmp_path: Path) -> None:
+    assert composition.routes["endpoints"] == {
+        "url": f"{composition.addresses.controller}/v1/endpoints",
+        "token_file": str(tmp_path / "state" / "endpoints-token"),
+    }
+
+
 def test_tls_shows_in_the_address(tmp_path: Path) -> None:
     tls = "proxy: {tls: {certificates: [{certificate: a.pem, key: a-key.pem}]}}"
     composition = composed(tmp_path, PLAN.replace("spec:\n", f"spec:\n  {tls}\n"))

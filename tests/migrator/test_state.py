@@ -22,6 +22,13 @@ def test_only_the_owner_can_read(state: StateDir) -> None:
     assert state.secrets.stat().st_mode & 0o777 == 0o600
 
 
+def test_secrets_of_the_version_before_are_completed(state: StateDir) -> None:
+    first = ensure_secrets(state, [], lambda size: "ab" * size)
+    state.secrets.write_text(first.model_dump_json(exclude={"endpoints_token"}))
+    second = ensure_secrets(state, [], lambda size: "cd" * size)
+    assert second == first.model_copy(update={"endpoints_token": "cd" * 32})
+
+
 def test_secrets_are_made_once_and_completed(state: StateDir) -> None:
     first = ensure_secrets(state, [], lambda size: "ab" * size)
     second = ensure_secrets(state, ["NEW"], lambda size: "cd" * size)

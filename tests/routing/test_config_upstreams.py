@@ -11,13 +11,14 @@ from routing.errors import InvalidConfig
 ONE, TWO = "http://127.0.0.1:1", "http://127.0.0.1:2"
 
 
-def parsed(service: object) -> ProxyConfig:
+def parsed(service: object, **changes: object) -> ProxyConfig:
     document = {
         "migration": "test",
         "listen": {"port": 0},
         "gateway": {"port": 0},
         "monolith": ONE,
         "services": {"articles": service},
+        **changes,
     }
     return parse_config(json.dumps(document), "routes.json")
 
@@ -66,6 +67,7 @@ def test_defaults() -> None:
     ("service", "words"),
     [
         pytest.param("ftp://a", r"articles\.endpoints\.0: .*pattern", id="not-http"),
+        pytest.param("http://a:65536", "expected a port from 1 to 65535", id="port"),
         pytest.param({"endpoints": []}, r"articles\.endpoints: ", id="none"),
         pytest.param({"endpoints": [ONE, ONE]}, f"{ONE} is named twice", id="twice"),
         pytest.param({"endpoints": [ONE], "hedge": {"after": 1}}, "second endpoint", id="hedge"),
@@ -96,3 +98,24 @@ def test_defaults() -> None:
 def test_refused(service: object, words: str) -> None:
     with pytest.raises(InvalidConfig, match=words):
         parsed(service)
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        pytest.param("https://controller:8443/v1/endpoints", None, id="https"),
+        pytest.param("http://[::1]:1/x", None, id="loopback"),
+        pytest.param("http://10.0.0.1/x", "https address, or http on loopback", id="readable"),
+        pytest.param("/var/endpoints", r"endpoints\.url: ", id="file"),
+        pytest.param("https://a/x y", r"endpoints\.url: ", id="space"),
+        pytest.param("https://me@a/x", r"endpoints\.url: ", id="credentials"),
+    ],
+)
+def test_the_stream(url: str, words: str | None) -> None:
+    stream = {"url": url, "token_file": "/run/token"}
+    if words is None:
+        config = parsed(TWO, endpoints=stream)
+        assert config.model_dump(mode="json")["endpoints"] == stream
+    else:
+        with pytest.raises(InvalidConfig, match=words):
+            parsed(TWO, endpoints=stream)

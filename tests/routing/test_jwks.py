@@ -74,8 +74,9 @@ def rules(place: str) -> ContextRules:
 @contextlib.asynccontextmanager
 async def followed(state: Path, place: str) -> AsyncIterator[TokenVerifier]:
     key_sets = KeySets(state, Outcomes())
-    verifier = key_sets.follow(rules(place))
+    verifier = key_sets.prepare(rules(place))
     assert verifier is not None
+    key_sets.follow(verifier)
     running = asyncio.create_task(key_sets.run())
     try:
         yield verifier

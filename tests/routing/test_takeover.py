@@ -22,6 +22,7 @@ from routing.config import ProxyConfig
 from routing.errors import CannotStart
 from routing.fleet import Fleet
 from routing.listeners import Listeners
+from routing.outcomes import Outcomes
 from routing.takeover import ControlSocket, Offer, predecessor
 
 Begin = Callable[[], AbstractAsyncContextManager[Any]]
@@ -207,7 +208,7 @@ def test_workers_that_are_not_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     )
 
     async def run() -> None:
-        workers = Fleet(config, tmp_path, None)
+        workers = Fleet(config, tmp_path, None, located={}, outcomes=Outcomes())
         with pytest.raises(CannotStart, match=r"within 0 s: worker 0: not accepting; worker 1"):
             await workers.established()
         await workers.stop()

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 import routing.pool
-from proxy_in_process import Peer, ProxyWorld, hangs, play, resets, says
+from proxy_in_process import NO_TRUST, Peer, ProxyWorld, hangs, play, resets, says
+from routing.config import Upstream
 from routing.stages import Stage
 
 Patch = pytest.MonkeyPatch
@@ -199,6 +200,68 @@ async def a_reload_loses_nothing(world: ProxyWorld) -> None:
         pass
 
 
+async def endpoints_move(world: ProxyWorld) -> None:
+    """Without a reload: connections to the one that stays are kept, and nothing else is touched."""
+    config = world.config(world.one, world.two)
+    users = Upstream.model_validate({"endpoints": [world.three.url], **CHECK})
+    config = config.model_copy(update={"services": {**config.services, "users": users}})
+    world.proxy.apply(config, NO_TRUST)
+    assert set(names(await world.asks(12))) == {"one", "two"}
+    before = dict(world.proxy.routing.groups)
+    propagator, opened = world.proxy.propagator, world.one.connections
+    checks = len(world.three.checks)
+
+    def move(*places: Peer) -> None:
+        urls = [each.url for each in places]
+        world.proxy.relocate(config.located({"articles": urls, "elsewhere": urls}), NO_TRUST)
+
+    move(world.one)
+    assert names([await world.ask() for _ in range(10)]) == {"one": 10}
+    assert world.one.connections == opened
+    await world.until(lambda: not world.two.open)
+    move(world.one, world.two)
+    while not names(await world.asks(4))["two"]:
+        pass
+    after = world.proxy.routing.groups
+    assert after["articles"] is not before["articles"]
+    assert (after["users"], after[None]) == (before["users"], before[None])
+    assert world.proxy.propagator is propagator
+    await world.until(lambda: len(world.three.checks) > checks + 1)
+
+
+async def endpoints_move_all_the_time(world: ProxyWorld) -> None:
+    """Nobody notices, not even who writes, and nothing is sent twice."""
+    peers = (world.one, world.two, world.three)
+    subsets = [peers[:1], peers[1:2], peers[:2], peers[1:], peers[::-1]]
+    config = world.config(world.one, world.two, timeouts={"response": 30})
+    world.stage = Stage.COMPLETE
+    moves = 0
+
+    async def move() -> None:
+        nonlocal moves
+        while True:
+            urls = [each.url for each in subsets[moves % len(subsets)]]
+            world.proxy.relocate(config.located({"articles": urls}), NO_TRUST)
+            moves += 1
+            await asyncio.sleep(0.002)
+
+    async def user(number: int) -> None:
+        for turn in range(20):
+            path = f"/articles/{number}-{turn}"
+            assert (await world.ask("POST", path))[0] == (await world.ask(path=path))[0] == 200
+
+    moving = asyncio.create_task(move())
+    await asyncio.gather(*(user(number) for number in range(8)))
+    moving.cancel()
+    assert moves > len(subsets)
+    assert sorted(line for peer in peers for line in peer.seen) == sorted(
+        f"{method} /articles/{number}-{turn} HTTP/1.1"
+        for method in ("POST", "GET")
+        for number in range(8)
+        for turn in range(20)
+    )
+
+
 async def the_monolith_has_two(world: ProxyWorld) -> None:
     """What no route matches is spread as well, and falls back to nobody."""
     path = "/elsewhere"
@@ -321,6 +384,10 @@ async def a_hedge_fails(world: ProxyWorld) -> None:
         ),
         pytest.param(the_budget_stops_a_storm, two(**NONE), id="budget"),
         pytest.param(a_reload_loses_nothing, two(timeouts={"response": 10}), id="reload"),
+        pytest.param(endpoints_move, two(), id="relocate"),
+        pytest.param(
+            endpoints_move_all_the_time, two(timeouts={"response": 30}), id="relocate-under-load"
+        ),
         pytest.param(
             the_monolith_has_two,
             lambda world: world.config(

@@ -144,10 +144,17 @@ class Running:
         secrets: dict[str, Any] = json.loads((self.state / "secrets.json").read_text())
         return secrets
 
+    def record(self) -> list[dict[str, Any]]:
+        """What the supervisor wrote down about each process."""
+        record: list[dict[str, Any]] = json.loads((self.state / "processes.json").read_text())[
+            "processes"
+        ]
+        return record
+
     def processes(self) -> dict[str, psutil.Process]:
         """Every supervised process that runs now, by name."""
         found = {}
-        for each in json.loads((self.state / "processes.json").read_text())["processes"]:
+        for each in self.record():
             with suppress(psutil.NoSuchProcess):
                 found[each["name"]] = psutil.Process(each["pid"])
         return found

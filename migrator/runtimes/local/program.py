@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -23,12 +24,16 @@ PROBE_EVERY = 0.1
 """Seconds between two looks at readiness."""
 LOOK_EVERY = 0.05
 """Seconds between two looks whether a process group is gone."""
+KEEP_PROBING_EVERY = 1.0
+MISSES = 3
+"""Probes in vain after which a program that was ready is not; the next good one makes it ready."""
 
 
 class State(StrEnum):
     WAITING = "waiting"
     STARTING = "starting"
     READY = "ready"
+    UNREADY = "unready"
     BACKOFF = "backoff"
     STOPPING = "stopping"
     STOPPED = "stopped"
@@ -36,7 +41,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessEvent:
-    """What happened to one program: started, adopted, ready, ended or stopped."""
+    """What happened to one program: started, adopted, ready, unready, ended or stopped."""
 
     process: str
     event: str
@@ -187,11 +192,13 @@ class Program:
 
     async def _until_end(self, run: _Run) -> str:
         """Probe until ready, then wait for the end; how it ended."""
-        probing = asyncio.create_task(self._probe(run))
+        probing: asyncio.Task[Any] = asyncio.create_task(self._probe(run))
         try:
             await asyncio.wait({run.ended, probing}, return_when=asyncio.FIRST_COMPLETED)
             if not run.ended.done() and not probing.result():
                 return f"not ready within {self.spec.ready_timeout:g} s ({self.spec.ready})"
+            if self.spec.keep_probing:
+                probing = asyncio.create_task(self._keep_probing(run))
             await run.ended
         finally:
             probing.cancel()
@@ -204,24 +211,42 @@ class Program:
 
     async def _probe(self, run: _Run) -> bool:
         """True once ready; False when the first start took too long."""
-        while True:
-            with contextlib.suppress(httpx.HTTPError):
-                if (await self._http.get(self.spec.ready)).is_success:
-                    break
+        while not await self._answers():
             late = time.monotonic() - run.since > self.spec.ready_timeout
             if late and not self.first_start.done():
                 return False
             await asyncio.sleep(PROBE_EVERY)
         self.ready.set()
-        self._become(State.READY)
-        self._emit(
-            ProcessEvent(
-                process=self.spec.name, event="ready", seconds=time.monotonic() - run.since
-            )
-        )
+        self._turn(State.READY, run)
         if not self.first_start.done():
             self.first_start.set_result(None)
         return True
+
+    async def _keep_probing(self, run: _Run) -> None:
+        """Tell ready from not ready until cancelled, but not while it is being stopped."""
+        misses = 0
+        while True:
+            await asyncio.sleep(KEEP_PROBING_EVERY)
+            misses = 0 if await self._answers() else misses + 1
+            if self.state is State.READY and misses >= MISSES:
+                self._turn(State.UNREADY, run, f"{misses} probes in vain ({self.spec.ready})")
+            elif self.state is State.UNREADY and not misses:
+                self._turn(State.READY, run)
+
+    async def _answers(self) -> bool:
+        """Whether it says that it is ready."""
+        try:
+            return (await self._http.get(self.spec.ready)).is_success
+        except httpx.HTTPError:
+            return False
+
+    def _turn(self, state: State, run: _Run, detail: str = "") -> None:
+        """Be ready, or not any more."""
+        self._become(state)
+        seconds = time.monotonic() - run.since
+        self._emit(
+            ProcessEvent(process=self.spec.name, event=state, detail=detail, seconds=seconds)
+        )
 
     def _never_ready(self, why: str) -> Unavailable:
         said = "".join(f"\n  | {line}" for line in tail(self.log, 8)) or "\n  | (nothing)"

@@ -17,6 +17,8 @@ class Process(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
+    service: str | None = None
+    """Of the plan, that it is an endpoint of."""
     state: str
     pid: int | None
     started: float | None

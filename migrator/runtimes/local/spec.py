@@ -25,6 +25,10 @@ class ProcessSpec:
     stop_timeout: float = 10.0
     workers_linger: bool = False
     """When the program dies, the rest of its process group serves on while it starts anew."""
+    service: str | None = None
+    """Of the plan, that this program is an endpoint of."""
+    keep_probing: bool = False
+    """Whether it may be out of use for a while after the start: others take its requests then."""
     place: str = ""
     """Where the plan asks for it, for messages: `spec.services.articles`."""
 

@@ -32,7 +32,8 @@ def check_commands(specs: Sequence[ProcessSpec]) -> None:
             problems.append(f"{spec.place}.command: {spec.command[0]!r} cannot be found in PATH")
     if problems:
         raise InvalidInput(
-            "\n".join(problems), hint="install the program or correct the plan; nothing was started"
+            "\n".join(dict.fromkeys(problems)),
+            hint="install the program or correct the plan; nothing was started",
         )
 
 
@@ -91,6 +92,7 @@ class Supervisor:
             [
                 record.Process(
                     name=p.spec.name,
+                    service=p.spec.service,
                     state=p.state,
                     pid=p.pid,
                     started=record.start_time(p.pid) if p.pid else None,

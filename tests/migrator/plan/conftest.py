@@ -64,17 +64,25 @@ def schedules(draw: st.DrawFn) -> list[dict[str, Any]]:
     return steps
 
 
-workloads = st.fixed_dictionaries(
-    {"command": st.lists(words, min_size=1, max_size=3)},
+_required = {"command": st.lists(words, min_size=1, max_size=3)}
+_optional = {
+    "cwd": words,
+    "env": st.dictionaries(st.from_regex(r"[A-Z_][A-Z0-9_]{0,6}", fullmatch=True), words),
+    "ready": st.just("/health"),
+    "ready_timeout": durations,
+    "stop_timeout": durations,
+}
+workloads = st.fixed_dictionaries(_required, optional=_optional)
+services = st.fixed_dictionaries(
+    _required,
     optional={
-        "cwd": words,
-        "env": st.dictionaries(st.from_regex(r"[A-Z_][A-Z0-9_]{0,6}", fullmatch=True), words),
-        "ready": st.just("/health"),
-        "ready_timeout": durations,
-        "stop_timeout": durations,
+        **_optional,
+        "replicas": st.integers(1, 64),
+        "health_check": st.fixed_dictionaries({"path": st.just("/h"), "timeout": seconds}),
+        "slow_start_window": seconds,
+        "outlier_detection": st.fixed_dictionaries({"consecutive_5xx": st.integers(1, 9)}),
     },
 )
-
 
 proxies = st.fixed_dictionaries(
     {},
@@ -108,8 +116,8 @@ changes = st.fixed_dictionaries(
 @st.composite
 def documents(draw: st.DrawFn) -> dict[str, Any]:
     """Plans as plain data, valid ones only."""
-    services = draw(st.dictionaries(names.map("s-".__add__), workloads, min_size=1, max_size=3))
-    service = st.sampled_from(sorted(services))
+    running = draw(st.dictionaries(names.map("s-".__add__), services, min_size=1, max_size=3))
+    service = st.sampled_from(sorted(running))
     capabilities: dict[str, Any] = {}
     for name in draw(st.sets(names.map("c-".__add__), min_size=1, max_size=3)):
         routes = [
@@ -146,7 +154,7 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
             )
         )
         capabilities[name] = capability
-    spec: dict[str, Any] = {"services": services, "capabilities": capabilities}
+    spec: dict[str, Any] = {"services": running, "capabilities": capabilities}
     spec["monolith"] = draw(
         st.fixed_dictionaries({"workload": workloads}) | st.just({"url": "http://10.0.0.5:8000"})
     )

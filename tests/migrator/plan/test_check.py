@@ -7,6 +7,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from migrator.plan.check import RESERVED
 from migrator.plan.errors import PlanErrors
 from migrator.plan.load import parse
 
@@ -124,6 +125,25 @@ def test_reference(small: str, after: str, path: str, env: str, problem: str) ->
 def test_good_reference(small: str, value: str) -> None:
     after = "command: [python, -m, articles]\n"
     parse(small.replace(after, f"{after}      env: {{A: '{value}'}}\n"), "p")
+
+
+@pytest.mark.parametrize("name", RESERVED)
+def test_names_of_our_own_programs(small: str, name: str) -> None:
+    text = small.replace("    images:", f"    {name}:")
+    assert problems(text) == [
+        f"p:11:5: spec.services.{name}: {name!r} is what a program of migrator itself is called; "
+        "expected another name"
+    ]
+
+
+def test_a_hedge_alone(small: str) -> None:
+    after = "command: [python, -m, articles]\n"
+    text = small.replace(after, f"{after}      hedge: {{after: 250ms}}\n")
+    assert problems(text) == [
+        "p:11:7: spec.services.articles.hedge: a second attempt needs a second endpoint, "
+        "found replicas: 1, expected 2 or more"
+    ]
+    parse(text.replace("hedge:", "replicas: 2\n      hedge:"), "p")
 
 
 def test_equal_ports_of_services(small: str) -> None:

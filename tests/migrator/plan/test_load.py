@@ -18,6 +18,10 @@ from migrator.plan.model import MonolithUrl, Stage
 
 Change = tuple[str, str]
 ROUTE = '        - {path: "/articles/{id}", methods: [GET], service: articles}\n'
+OF_MONOLITH = (
+    "health_check, outlier_detection, healthy_panic_threshold, slow_start_window, circuit_breaker, "
+    "retry_budget, workload, url"
+)
 MONOLITH = "    workload:\n      command: [python, -m, monolith]\n"
 
 
@@ -92,19 +96,36 @@ def changed(text: str, *changes: Change) -> str:
             id="none-of-a-choice",
         ),
         pytest.param(
+            ("monolith:\n" + MONOLITH, "monolith: {health_check: {path: /}}\n"),
+            "5:3: spec.monolith: found health_check, expected workload or url",
+            id="rules-and-no-choice",
+        ),
+        pytest.param(
+            (MONOLITH, MONOLITH + "    health_check: {path: /, interval: 5}\n"),
+            "8:29: spec.monolith.health_check.interval: found 5, "
+            "expected a duration such as 250ms, 30s, 5m or 1h30m",
+            id="rules-of-any-choice",
+        ),
+        pytest.param(
+            (MONOLITH, MONOLITH + "    health_check: {pth: /}\n"),
+            "8:20: spec.monolith.health_check.pth: unknown key 'pth', expected one of path, "
+            "interval, timeout, healthy_threshold, unhealthy_threshold. Did you mean 'path'?",
+            id="misspelt-in-any-choice",
+        ),
+        pytest.param(
             ("monolith:\n" + MONOLITH, "monolith:\n"),
             "5:3: spec.monolith: found None, expected a mapping",
             id="null-for-a-choice",
         ),
         pytest.param(
             ("    workload:\n", "    workloda:\n"),
-            "6:5: spec.monolith.workloda: unknown key 'workloda', expected one of workload, url. "
+            f"6:5: spec.monolith.workloda: unknown key 'workloda', expected one of {OF_MONOLITH}. "
             "Did you mean 'workload'?",
             id="misspelt-choice",
         ),
         pytest.param(
             ("monolith:\n" + MONOLITH, "monolith: {zzz: 5}\n"),
-            "5:14: spec.monolith.zzz: unknown key 'zzz', expected one of workload, url",
+            f"5:14: spec.monolith.zzz: unknown key 'zzz', expected one of {OF_MONOLITH}",
             id="unknown-choice",
         ),
         pytest.param(

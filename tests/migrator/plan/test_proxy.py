@@ -9,13 +9,24 @@ from pydantic import BaseModel
 
 from migrator.plan.errors import PlanErrors
 from migrator.plan.load import parse
-from migrator.plan.model import Proxy, Spec
+from migrator.plan.model import EndpointRules, Proxy, Service, Spec, Workload
 from migrator.plan.proxy import OF_THE_LISTENER, PASSED_ON, proxy_config
-from routing.config import Listen, ProxyConfig, parse_config
+from routing.config import (
+    CircuitBreaker,
+    HealthCheck,
+    Hedge,
+    Listen,
+    OutlierDetection,
+    ProxyConfig,
+    RetryBudget,
+    Upstream,
+    parse_config,
+)
 
 SAID_ELSEWHERE = {
     "capabilities",
     "context",
+    "endpoints",
     "gateway",
     "listen",
     "migration",
@@ -53,14 +64,14 @@ def text(small: str, proxy: str = "", routes: str = "") -> str:
     return small.replace("spec:\n", f"spec:\n  proxy:{proxy}\n") if proxy else small
 
 
-def document(plan: str, folder: Path | None = None) -> ProxyConfig:
+def document(plan: str, folder: Path | None = None, *, replicas: int = 1) -> ProxyConfig:
     return proxy_config(
         parse(plan, "p"),
         edge=1,
         gateway=2,
         gateway_host="127.0.0.1",
         monolith="https://10.0.0.5",
-        services=dict.fromkeys(("articles", "images"), "http://a"),
+        services=dict.fromkeys(("articles", "images"), ("http://a", "http://b")[:replicas]),
         folder=folder,
     )
 
@@ -104,6 +115,58 @@ def test_defaults_are_the_proxys_own(small: str) -> None:
         assert config.model_dump(include={name}) == {
             name: default.model_dump() if isinstance(default, BaseModel) else default
         }
+
+
+RULES = """
+      replicas: 2
+      health_check: {path: /readyz, interval: 250ms, timeout: 1m}
+      outlier_detection: {base_ejection_time: 1m, max_ejection_time: 1h}
+      healthy_panic_threshold: 50
+      slow_start_window: 1m30s
+      circuit_breaker: {max_connections: 8}
+      retry_budget: {budget_percent: 5}
+      hedge: {after: 20ms}
+"""
+
+
+def test_rules_for_endpoints(small: str) -> None:
+    """Each key of the proxy's can be said of a service, and all but one of the monolith."""
+    assert set(Upstream.model_fields) - set(Service.model_fields) == {"endpoints"}
+    assert set(Service.model_fields) - set(EndpointRules.model_fields) - set(
+        Workload.model_fields
+    ) == {"replicas", "hedge"}
+    after = "      command: [python, -m, articles]"
+    rules = RULES.replace("      replicas: 2\n", "").replace("      hedge: {after: 20ms}\n", "")
+    plan = small.replace(after, f"{after}{RULES.rstrip()}").replace(
+        "  monolith:", f"  monolith:{rules.replace('      ', '    ').rstrip()}"
+    )
+    config = document(plan, replicas=2)
+    read = parse_config(config.model_dump_json(), "routes.json")
+    expected: dict[str, Any] = {
+        "health_check": HealthCheck(path="/readyz", interval=0.25, timeout=60),
+        "outlier_detection": OutlierDetection(base_ejection_time=60, max_ejection_time=3600),
+        "healthy_panic_threshold": 50,
+        "slow_start_window": 90,
+        "circuit_breaker": CircuitBreaker(max_connections=8),
+        "retry_budget": RetryBudget(budget_percent=5),
+    }
+    assert read.monolith == Upstream(endpoints=("https://10.0.0.5",), **expected)
+    assert read.services["articles"] == Upstream(
+        endpoints=("http://a", "http://b"), hedge=Hedge(after=0.02), **expected
+    )
+    assert read.services["images"] == Upstream(endpoints=("http://a", "http://b"))
+
+
+def test_origins_of_which_nothing_is_said_cost_nothing(small: str) -> None:
+    config = document(small)
+    assert config.monolith.plain
+    assert all(service.plain for service in config.services.values())
+    assert config.model_dump(mode="json")["services"] == dict.fromkeys(
+        ("articles", "images"), "http://a"
+    )
+    for name, field in EndpointRules.model_fields.items():
+        default = Upstream.model_fields[name].default
+        assert field.default == default or field.default.__dict__ == default.__dict__, name
 
 
 @pytest.mark.parametrize(
