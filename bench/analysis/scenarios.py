@@ -8,7 +8,7 @@ from typing import Final
 
 from bench.analysis.simulate import HOLD, Origin, Run, Scenario
 from bench.results import Result
-from migrator.analysis.verdict import ALPHA
+from migrator.analysis.alpha import ALPHA
 from migrator.plan.model import Analysis
 
 Figures = Callable[[str, Sequence[Run]], list[Result]]
