@@ -195,7 +195,7 @@ def test_the_rollout_survives_the_controller(running: Running) -> None:
 
 
 def without_figures(status: Mapping[str, Any]) -> list[dict[str, Any]]:
-    hidden = ("origins", "hold_until", "reason")
+    hidden = ("origins", "cohorts", "consistency", "hold_until", "reason")
     return [{k: v for k, v in each.items() if k not in hidden} for each in status["capabilities"]]
 
 
