@@ -45,7 +45,7 @@ class MetricSources:
         self._flags = flags
         self._http = httpx.AsyncClient(timeout=TIMEOUT, trust_env=False)
 
-    async def close(self) -> None:
+    async def aclose(self) -> None:
         await self._http.aclose()
 
     async def read(self, metric: Metric, asked: Asked) -> Reading:
@@ -68,7 +68,7 @@ class MetricSources:
             # One moment for all of them, or a counter could be ahead of the other.
             form = {"query": text, "time": f"{now:.3f}", "timeout": f"{TIMEOUT:g}s"}
             body = await self._answer(
-                f"{source.url}/api/v1/query", TIMEOUT, data=form, errors=(400, 422, 503)
+                f"{source.url}/api/v1/query", TIMEOUT, data=form, errors=(400, 422)
             )
             with _told_by(source.url):
                 return parse_answer(body)

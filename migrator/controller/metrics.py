@@ -118,7 +118,7 @@ class Metrics:
         for name in list(self._open):
             self._stop(name)
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._sources.close()
+        await self._sources.aclose()
 
     def _jobs(self, rollout: Rollout) -> list[_Job]:
         known, window = self._open.get(rollout.capability), rollout.window
