@@ -165,7 +165,7 @@ def _window(rollout: Rollout, event: Event, data: _Data) -> Rollout:
 
 def _with_counts(known: Mapping[str, Counts], data: _Data) -> Mapping[str, Counts]:
     """`known` and what an event's `metrics` has."""
-    more = {name: Counts(each["count"], each["total"]) for name, each in data.items()}
+    more = {name: Counts(each["count"], each["total"]) for name, each in dict(data).items()}
     return {
         name: known.get(name, Counts()) + more.get(name, Counts()) for name in {**known, **more}
     }

@@ -24,11 +24,13 @@ def a_metric(**limits: Any) -> Metric:
     return Metric.model_validate({"name": "checkout", **limits})
 
 
-def counting(old: Counts, new: Counts, base: int = 1000) -> Counting:
-    """Counters that stood at `base` before."""
+BASE = 1000
+"""Where all counters stood before."""
 
+
+def counting(old: Counts, new: Counts) -> Counting:
     def counted(counts: Counts) -> Counted:
-        return Counted({"": base + counts.count}, {"": base + counts.total})
+        return Counted({"": BASE + counts.count}, {"": BASE + counts.total})
 
     return Counting(old=counted(old), new=counted(new))
 
