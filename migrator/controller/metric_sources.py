@@ -1,4 +1,4 @@
-"""Where metrics of users' own are read: Prometheus, a webhook, counts of custom events.
+"""Where metrics of users' own are read: Prometheus, a webhook, custom events, what was pushed.
 
 A thin shell around HTTP: one reading for each call, within a time and a size. What cannot be read
 raises a MigratorError that says so. Never decides.
@@ -16,6 +16,7 @@ import httpx
 from migrator.analysis.counters import Counted
 from migrator.analysis.figures import parse_figures
 from migrator.analysis.metric import Counting, Reading, Values
+from migrator.analysis.otlp import Received
 from migrator.analysis.promql import one_value, parse_answer, query_for
 from migrator.analysis.stats import Origin
 from migrator.errors import MigratorError, Unavailable
@@ -41,8 +42,9 @@ class Asked:
 class MetricSources:
     """Reads any metric."""
 
-    def __init__(self, flags: FlagClient) -> None:
+    def __init__(self, flags: FlagClient, received: Received) -> None:
         self._flags = flags
+        self._received = received
         self._http = httpx.AsyncClient(timeout=TIMEOUT, trust_env=False)
 
     async def aclose(self) -> None:
@@ -56,6 +58,8 @@ class MetricSources:
             return await self._webhook(metric, metric.webhook, asked)
         if metric.track is not None:
             return await self._track(metric.track, asked)
+        if metric.otlp is not None:
+            return self._received.read(metric, metric.otlp, now=time.time())
         raise MigratorError(f"metric {metric.name} has no source")
 
     async def _prometheus(self, metric: Metric, source: Prometheus, asked: Asked) -> Reading:

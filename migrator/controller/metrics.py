@@ -7,12 +7,14 @@ rollout where it is and says so. Decides nothing: the rules are in migrator/anal
 
 import asyncio
 import logging
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from migrator.analysis.alpha import refuted_at
 from migrator.analysis.metric import NO_COUNTS, MetricWindow, judge_metric
+from migrator.analysis.otlp import Received
 from migrator.analysis.parity import worse
 from migrator.analysis.proportion import Counts
 from migrator.analysis.verdict import Outcome, Verdict
@@ -50,7 +52,10 @@ class Metrics:
 
     def __init__(self, plan: Migration, flags: FlagClient) -> None:
         self._plan = plan
-        self._sources = MetricSources(flags)
+        metrics = (m for c in plan.spec.capabilities.values() for m in c.analysis.metrics)
+        self.received = Received(metrics, began=time.time())
+        """What services pushed."""
+        self._sources = MetricSources(flags, self.received)
         self._open: dict[str, _Open] = {}
 
     def follow(self, rollout: Rollout) -> None:

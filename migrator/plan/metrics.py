@@ -7,9 +7,9 @@ from typing import Final
 from migrator.plan.document import Path
 from migrator.plan.errors import nearest
 from migrator.plan.finding import Finding
-from migrator.plan.model import ByOrigin, Flags, Metric, Prometheus
+from migrator.plan.model import ByOrigin, Flags, Metric, Otlp, Prometheus
 
-SOURCES: Final = ("prometheus", "webhook", "track")
+SOURCES: Final = ("prometheus", "webhook", "track", "otlp")
 OF_PROPORTIONS: Final = ("max_increase", "max_decrease")
 OF_VALUES: Final = ("max", "min", "max_ratio", "min_ratio")
 PLACES: Final = ("${origin}", "${capability}")
@@ -25,7 +25,10 @@ def find_slips(metrics: tuple[Metric, ...], flags: Flags, path: Path) -> Iterato
         yield from _source(metric, flags, here)
         yield from _limits(metric, here)
         if metric.prometheus is not None:
+            yield from _shape(metric, metric.prometheus, (*here, "prometheus"))
             yield from _queries(metric, metric.prometheus, (*here, "prometheus"))
+        if metric.otlp is not None:
+            yield from _shape(metric, metric.otlp, (*here, "otlp"))
 
 
 def _source(metric: Metric, flags: Flags, path: Path) -> Iterator[Finding]:
@@ -65,17 +68,22 @@ def _limits(metric: Metric, path: Path) -> Iterator[Finding]:
             yield Finding((*path, least), f"found {low:g}, expected at most {most}: {high:g}")
 
 
-def _queries(metric: Metric, source: Prometheus, path: Path) -> Iterator[Finding]:
+def _shape(metric: Metric, source: Prometheus | Otlp, path: Path) -> Iterator[Finding]:
     wanted = ("count", "total") if metric.is_proportion else ("value",)
     kind = "a proportion" if metric.is_proportion else "a value"
     for name in ("count", "total", "value"):
-        query = getattr(source, name)
-        if (query is not None) != (name in wanted):
+        given = getattr(source, name)
+        if (given is not None) != (name in wanted):
             yield Finding(
-                path if query is None else (*path, name),
-                f"{'found' if query is not None else 'found no'} {name!r}; "
+                path if given is None else (*path, name),
+                f"{'found' if given is not None else 'found no'} {name!r}; "
                 f"{kind} needs {' and '.join(wanted)}",
             )
+
+
+def _queries(metric: Metric, source: Prometheus, path: Path) -> Iterator[Finding]:
+    for name in ("count", "total", "value"):
+        query = getattr(source, name)
         if query is not None:
             yield from _places(query, (*path, name), needs_origin=metric.needs_old)
 

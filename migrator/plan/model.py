@@ -272,6 +272,23 @@ class Track(Model):
     total: EventKey
 
 
+class Otlp(Model):
+    """Metrics that services push to the controller, OTLP by HTTP, by their names.
+
+    Either `count` and `total`, which are counters, or `value`.
+    """
+
+    old: EventKey
+    """What `attribute` says of the monolith."""
+    new: EventKey
+    attribute: EventKey = "service.name"
+    """Of the resource or the data point, by which both are told apart."""
+    count: EventKey | None = None
+    total: EventKey | None = None
+    value: EventKey | None = None
+    """Of several series the greatest counts."""
+
+
 class Metric(Model):
     """A number of your own, from one source, compared between the monolith and the service.
 
@@ -285,6 +302,7 @@ class Metric(Model):
     webhook: Webhook | None = None
     """Its answer, in JSON, has the figures of both origins."""
     track: Track | None = None
+    otlp: Otlp | None = None
     interval: Annotated[Duration, Field(ge=0.1, le=3600)] = 15.0
     """Seconds between two readings."""
     max_increase: Annotated[Share, Field(gt=0)] | None = None

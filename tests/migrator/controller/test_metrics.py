@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import math
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
@@ -10,6 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+from opentelemetry.sdk.resources import Resource
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -17,6 +22,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from flag_server import PATIENCE, SDK_KEY
+from migrator.controller.api import application
+from migrator.controller.push import MAX_BODY, metrics_route
 from migrator.controller.status import status
 from migrator.rollout.events import Kind
 from migrator.rollout.state import Rollout, fold
@@ -230,5 +237,87 @@ def test_custom_events_are_compared_by_variation(play: Begin) -> None:
             new_paid, new, old_paid, old = map(int, found.groups())
             assert (new_paid, old_paid) == (new, old)
             assert 0.5 < old / new < 2, "about half of the users"
+
+    asyncio.run(run())
+
+
+def api(world: "Play") -> ASGIApp:
+    """The controller's."""
+    route = metrics_route(world.controller.metrics.received, "push")
+    return application(world.controller, "secret", route)
+
+
+def pushing(
+    origin: str, token: str, service: str
+) -> tuple[MeterProvider, Callable[[int, int], None]]:
+    """A service with OpenTelemetry's own SDK, and what it does for users."""
+    exporter = OTLPMetricExporter(
+        f"{origin}/v1/metrics", headers={"authorization": f"Bearer {token}"}, timeout=PATIENCE
+    )
+    provider = MeterProvider(
+        metric_readers=[PeriodicExportingMetricReader(exporter, export_interval_millis=math.inf)],
+        resource=Resource({"service.name": service}),
+    )
+    meter = provider.get_meter("shop")
+    failed, payments = meter.create_counter("failed"), meter.create_counter("payments")
+
+    def serve(total: int, bad: int) -> None:
+        payments.add(total)
+        failed.add(bad)
+        assert provider.force_flush(PATIENCE * 1000)
+
+    return provider, serve
+
+
+def test_what_services_push_is_compared(play: Begin, serve: Serve) -> None:
+    async def run() -> None:
+        names = {"count": "failed", "total": "payments", "old": "monolith", "new": "cart"}
+        async with (
+            play(judged_by(otlp=names, max_increase="2%")) as world,
+            serve(api(world)) as origin,
+        ):
+            await until(world, lambda rollout: rollout.step == 1 and rollout.applied)
+            with contextlib.ExitStack() as stack:
+                sides = []
+                for service in ("monolith", "cart"):
+                    provider, done = pushing(origin, "push", service)
+                    stack.callback(provider.shutdown)
+                    sides.append(done)
+                async with asyncio.timeout(PATIENCE):
+                    while world.rollout.phase is not Phase.ROLLED_BACK:
+                        for done, bad in zip(sides, (1, 40), strict=True):
+                            await asyncio.to_thread(done, 100, bad)
+                        await world.tick()
+            assert "checkout-failures: new" in world.rollout.reason
+
+    asyncio.run(run())
+
+
+ZIPPED = {"Content-Encoding": "gzip"}
+PUSHES: list[tuple[str, bytes, dict[str, str], int]] = [
+    ("push", b"", {}, 200),
+    ("push", b"{}", {}, 400),
+    ("push", b"x" * (MAX_BODY + 1), {}, 413),
+    ("push", b"{}", ZIPPED, 400),
+    ("secret", b"", {}, 401),
+    ("wrong", b"", {}, 401),
+]
+
+
+def test_who_may_push_what(play: Begin, serve: Serve) -> None:
+    """Services have a token of their own, which opens nothing else."""
+
+    async def run() -> None:
+        async with (
+            play() as world,
+            serve(api(world)) as origin,
+            httpx.AsyncClient(base_url=origin, timeout=PATIENCE) as http,
+        ):
+            for token, body, more, expected in PUSHES:
+                headers = {"Authorization": f"Bearer {token}", **more}
+                answer = await http.post("/v1/metrics", content=body, headers=headers)
+                assert answer.status_code == expected, (token, body[:9], more)
+            headers = {"Authorization": "Bearer push"}
+            assert (await http.get("/v1/status", headers=headers)).status_code == 401
 
     asyncio.run(run())

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 
 from flag_server import PATIENCE
 from migrator.analysis.metric import Counting, MetricWindow, Reading, Values
+from migrator.analysis.otlp import Received
 from migrator.analysis.proportion import Counts
 from migrator.controller.metric_sources import Asked, MetricSources
 from migrator.errors import Unavailable
@@ -104,7 +105,7 @@ def test_counters_and_values_are_read(serve: Serve, tmp_path: Path) -> None:
             serve(app) as target,
             prometheus(tmp_path, target) as url,
             FlagClient(NOWHERE) as flags,
-            contextlib.aclosing(MetricSources(flags)) as sources,
+            contextlib.aclosing(MetricSources(flags, Received((), began=0.0))) as sources,
         ):
             failures = a_metric(
                 url,

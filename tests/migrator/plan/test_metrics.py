@@ -57,7 +57,7 @@ LIMIT = "max_increase: 1%"
     [
         pytest.param(
             f"name: a, {LIMIT}",
-            f"{PLACE}[0]: found no source, expected one of prometheus, webhook or track",
+            f"{PLACE}[0]: found no source, expected one of prometheus, webhook, track or otlp",
             id="no-source",
         ),
         pytest.param(
@@ -104,6 +104,11 @@ LIMIT = "max_increase: 1%"
             f"name: a, prometheus: {{{URL}, {COUNTS}}}, max: 3",
             f"{PLACE}[0].prometheus.count: found 'count'; a value needs value",
             id="no-value",
+        ),
+        pytest.param(
+            "name: a, otlp: {old: a, new: b, value: c}, max_increase: 1%",
+            f"{PLACE}[0].otlp.value: found 'value'; a proportion needs count and total",
+            id="pushed-value",
         ),
         pytest.param(
             f"name: a, prometheus: {{{URL}, value: 'a'}}, max_ratio: 3",
