@@ -6,7 +6,7 @@ names, with an attribute that tells old and new apart, are kept.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from math import isfinite
 from typing import Final, NamedTuple
@@ -72,8 +72,8 @@ class _Seen:
     received: float
 
 
-def parse_points(body: bytes) -> Iterator[Point]:
-    """The numbers in an ExportMetricsServiceRequest. Raises InvalidInput."""
+def parse_points(body: bytes, names: Collection[str]) -> Iterator[Point]:
+    """Points of the metrics `names` in an ExportMetricsServiceRequest. Raises InvalidInput."""
     try:
         request = ExportMetricsServiceRequest.FromString(body)
     except DecodeError:
@@ -85,7 +85,8 @@ def parse_points(body: bytes) -> Iterator[Point]:
         common = _attributes(resource.resource.attributes)
         for scope in resource.scope_metrics:
             for metric in scope.metrics:
-                yield from _points(metric, common)
+                if metric.name in names:
+                    yield from _points(metric, common)
 
 
 class Received:
@@ -100,6 +101,11 @@ class Received:
         self._grown: dict[_Side, float] = {}
         """By how much all counters of a side have grown; none that was never told of."""
         self._series: OrderedDict[_Series, _Seen] = OrderedDict()
+
+    @property
+    def names(self) -> Collection[str]:
+        """Of the metrics that matter."""
+        return self._sides.keys()
 
     def add(self, points: Iterable[Point], *, now: float) -> None:
         """A counter that was started after `began`, or anew, began at 0; what another one showed

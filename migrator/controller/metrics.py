@@ -142,17 +142,21 @@ class Metrics:
     async def _read(self, job: _Job, metric: Metric, asked: Asked) -> None:
         while True:
             try:
-                reading = await self._sources.read(metric, asked)
+                job.window = job.window.read(await self._sources.read(metric, asked))
+                job.problem = ""
             except MigratorError as error:
-                if job.problem != str(error):
-                    logger.warning(
-                        "metric.read.failed capability=%s metric=%s %s",
-                        asked.capability, metric.name, error,
-                    )  # fmt: skip
-                job.problem = str(error)
-            else:
-                job.window, job.problem = job.window.read(reading), ""
+                self._failed(job, asked, str(error))
+            except Exception as error:  # whatever is wrong must not pass for good figures
+                self._failed(job, asked, repr(error))
             await asyncio.sleep(metric.interval)
+
+    def _failed(self, job: _Job, asked: Asked, problem: str) -> None:
+        if job.problem != problem:
+            name = job.window.metric.name
+            logger.warning(
+                "metric.read.failed capability=%s metric=%s %s", asked.capability, name, problem
+            )
+        job.problem = problem
 
 
 def _open(name: str, why: str) -> Verdict:

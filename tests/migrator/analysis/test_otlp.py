@@ -201,7 +201,9 @@ DELTA = proto.AGGREGATION_TEMPORALITY_DELTA
     ],
 )
 def test_what_is_read(data: dict[str, Any], expected: list[tuple[float, bool, bool]]) -> None:
-    found = list(parse_points(exported(proto.Metric(name="payments", **data))))
+    body = exported(proto.Metric(name="payments", **data))
+    assert list(parse_points(body, {"other"})) == []
+    found = list(parse_points(body, {"payments"}))
     assert [(each.value, each.counter, each.delta) for each in found] == expected
     for each in found:
         assert (each.metric, each.start, each.at) == ("payments", 3, 5)
@@ -211,4 +213,4 @@ def test_what_is_read(data: dict[str, Any], expected: list[tuple[float, bool, bo
 @given(st.binary())
 def test_nothing_else_is_raised(body: bytes) -> None:
     with contextlib.suppress(InvalidInput):
-        received().add(parse_points(body), now=BEGAN)
+        received().add(parse_points(body, {"payments"}), now=BEGAN)
