@@ -36,7 +36,7 @@ MAX_PENDING: Final = 50_000
 """Counters that wait to be written; beyond them new ones are dropped."""
 MAX_KEYS: Final = 500
 """Keys of custom events of each environment that are counted by variation; the first ones."""
-_AT_ONCE: Final = 200
+_AT_ONCE: Final = 50
 """Events after which streams get their turn."""
 
 

@@ -83,7 +83,9 @@ def status_table(status: Mapping[str, Any], now: float, *, width: int) -> Render
     notes.rstrip()
     below = [each for each in (_cohorts(status), _metrics(status)) if each.row_count]
     return Group(
-        table, *([notes] if notes else []), *(Padding(each, (1, 0, 0, 0)) for each in below)
+        table,
+        *([notes] if notes else []),
+        *(Padding(each, (1, 0, 0, 0), expand=False) for each in below),
     )
 
 
