@@ -107,7 +107,7 @@ def compose(
             env={
                 **inherited,
                 **flags,
-                **(_pushing(service or name, addresses, secrets) if pushed else {}),
+                **(_pushing(name, service or name, addresses, secrets) if pushed else {}),
                 **secrets.plan,
                 **{k: substitute(v, references) for k, v in work.env.items()},
                 "PORT": str(port),
@@ -196,10 +196,11 @@ def substitute(text: str, references: Mapping[str, str]) -> str:
     return _REFERENCE.sub(lambda match: references.get(match[1], match[0]), text)
 
 
-def _pushing(name: str, addresses: Addresses, secrets: Secrets) -> dict[str, str]:
+def _pushing(name: str, service: str, addresses: Addresses, secrets: Secrets) -> dict[str, str]:
     """What OpenTelemetry's SDKs need to push metrics to the controller."""
     return {
-        "OTEL_SERVICE_NAME": name,
+        "OTEL_SERVICE_NAME": service,
+        "OTEL_RESOURCE_ATTRIBUTES": f"service.instance.id={name}",
         "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": f"{addresses.controller}/v1/metrics",
         "OTEL_EXPORTER_OTLP_METRICS_HEADERS": f"authorization=Bearer%20{secrets.metrics_token}",
         "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL": "http/protobuf",

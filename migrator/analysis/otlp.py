@@ -50,12 +50,16 @@ class Point:
 
     @property
     def series(self) -> "_Series":
-        return _Series(self.metric, frozenset(self.attributes.items()))
+        start = self.start if self.counter else 0
+        return _Series(self.metric, frozenset(self.attributes.items()), start)
 
 
 class _Series(NamedTuple):
+    """`start` tells a counter that was started anew, and replicas with the same attributes."""
+
     metric: str
     attributes: frozenset[tuple[str, str]]
+    start: int
 
 
 class _Side(NamedTuple):
@@ -108,8 +112,8 @@ class Received:
         return self._sides.keys()
 
     def add(self, points: Iterable[Point], *, now: float) -> None:
-        """A counter that was started after `began`, or anew, began at 0; what another one showed
-        when it was first seen is lost, never invented."""
+        """A counter that was started after `began` started at 0; what another one showed when it
+        was first seen is lost, never invented."""
         for point in points:
             sides = [s for s in self._sides.get(point.metric, ()) if _is_of(point, s)]
             seen = self._series.get(point.series) if sides else None
@@ -134,12 +138,9 @@ class Received:
         """By how much a counter has grown."""
         if point.delta:
             return point.value
-        begun_anew = point.start >= self._began * 1e9 if before is None else (
-            point.start > before.start
-        )  # fmt: skip
-        if begun_anew:
-            return point.value
-        return max(0.0, point.value - before.value) if before is not None else 0.0
+        if before is None:
+            return point.value if point.start >= self._began * 1e9 else 0.0
+        return max(0.0, point.value - before.value)
 
     def _counted(self, otlp: Otlp, origin: Origin) -> Counted:
         count, total = (_side(otlp, name, origin) for name in (otlp.count, otlp.total))

@@ -78,6 +78,7 @@ def test_workloads_can_push_metrics_where_the_plan_wants_some(
         assert bool(pushing) == (spec.name in ("cart", "monolith")), spec.name
         if pushing:
             assert pushing["OTEL_SERVICE_NAME"] == spec.name
+            assert pushing["OTEL_RESOURCE_ATTRIBUTES"] == f"service.instance.id={spec.name}"
             url = f"{composition.addresses.controller}/v1/metrics"
             assert pushing["OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"] == url
             token = pushing["OTEL_EXPORTER_OTLP_METRICS_HEADERS"].rpartition("%20")[2]

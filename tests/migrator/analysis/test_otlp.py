@@ -74,6 +74,19 @@ YOUNG = BEGAN + 1
         pytest.param([point(7, at=1002, start=YOUNG)], 7, id="started-after-us"),
         pytest.param([point(70, at=1001), point(3, at=1009, start=1005)], 3, id="restarted"),
         pytest.param([point(70, at=1001), point(3, at=1009)], 0, id="fell-for-no-reason"),
+        pytest.param(
+            [
+                point(value, at=at, start=start)
+                for value, at, start in (
+                    (50, 1010, 1001),
+                    (70, 1011, 1002),
+                    (51, 1012, 1001),
+                    (72, 1013, 1002),
+                )
+            ],
+            123,
+            id="replicas-without-names",
+        ),
         pytest.param([point(70, at=1001), point(99, at=1001)], 0, id="told-twice"),
         pytest.param([point(70, at=1005), point(60, at=1002)], 0, id="out-of-order"),
         pytest.param([point(4, at=1001, delta=True), point(5, at=1002, delta=True)], 9, id="delta"),
@@ -112,7 +125,7 @@ def test_nothing_received_says_so() -> None:
 )
 def test_the_greatest_fresh_value_counts(now: float, expected: float | None) -> None:
     def gauge(value: float, at: float, pod: str) -> Point:
-        return point(value, metric="queue", counter=False, at=at, pod=pod)
+        return point(value, metric="queue", counter=False, start=at, at=at, pod=pod)
 
     found = received(gauge(9, 1001, "1"), gauge(4, 1002, "2"), gauge(1, 1002, "1"))
     assert VALUE.otlp is not None

@@ -37,6 +37,10 @@ Serve = Callable[[ASGIApp], AbstractAsyncContextManager[str]]
 pytestmark = pytest.mark.parametrize("server", ["embedded"], indirect=True)
 
 
+LONG = 60.0
+"""Seconds that a whole rollout may take on a loaded machine."""
+
+
 class Source:
     """Somebody's program that counts; each time it is asked, both origins have had 100 more."""
 
@@ -87,7 +91,7 @@ def judged_by(**metric: Any) -> tuple[str, str]:
 
 async def until(world: "Play", done: Callable[[Rollout], bool]) -> Rollout:
     """Users come, and sources are read meanwhile: in real time, which they need."""
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(LONG):
         while not done(await world.tick()):
             await asyncio.sleep(0.01)
     return world.rollout
@@ -112,10 +116,7 @@ def test_one_that_stays_good_lets_it_pass(play: Begin, serve: Serve) -> None:
                 assert facts["metric"] == "checkout-failures"
                 assert (facts["migration"], facts["capability"]) == ("cms", "shop")
                 assert facts["share"] == 5.0
-                asked = len(judge.asked)
-                for _ in range(5):
-                    await world.tick()
-                assert len(judge.asked) <= asked + 1, "nobody asks once it is complete"
+                assert shown(world)["metrics"] == [], "nobody asks once it is complete"
 
     asyncio.run(run())
 
@@ -227,7 +228,7 @@ def test_custom_events_are_compared_by_variation(play: Begin) -> None:
         half = ("share: 5%", "share: 50%")
         async with play(judged_by(track=track, max_decrease="2%"), half) as world:
             await until(world, lambda rollout: rollout.step == 1 and rollout.applied)
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(LONG):
                 while world.rollout.step == 1:
                     await pay(world, 400)
                     await world.tick()
@@ -283,7 +284,7 @@ def test_what_services_push_is_compared(play: Begin, serve: Serve) -> None:
                     provider, done = pushing(origin, "push", service)
                     stack.callback(provider.shutdown)
                     sides.append(done)
-                async with asyncio.timeout(PATIENCE):
+                async with asyncio.timeout(LONG):
                     while world.rollout.phase is not Phase.ROLLED_BACK:
                         for done, bad in zip(sides, (1, 40), strict=True):
                             await asyncio.to_thread(done, 100, bad)
