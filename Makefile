@@ -28,7 +28,7 @@ $(READY): pyproject.toml constraints.txt
 # Given to system_packages.sh: Debian's packages, and by what it is seen that they are there.
 HEADERS := $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("include"))')
 $(SYSTEM): $(READY) Makefile scripts/system_packages.sh
-	@scripts/system_packages.sh "the tests" chromium 'postgresql=/usr/lib/postgresql/*/bin/initdb' npm \
+	@scripts/system_packages.sh "the tests" chromium 'postgresql=/usr/lib/postgresql/*/bin/initdb' npm prometheus \
 		'gcc libc6-dev=cc' "python3-dev=$(HEADERS)/Python.h"
 	@touch $@
 

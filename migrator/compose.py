@@ -87,6 +87,8 @@ def compose(
         **{f"services.{name}.url": url for name, url in addresses.services.items()},
     }
 
+    pushed = any(m.otlp for c in spec.capabilities.values() for m in c.analysis.metrics)
+
     def workload(
         name: str,
         work: Workload,
@@ -105,6 +107,7 @@ def compose(
             env={
                 **inherited,
                 **flags,
+                **(_pushing(name, service or name, addresses, secrets) if pushed else {}),
                 **secrets.plan,
                 **{k: substitute(v, references) for k, v in work.env.items()},
                 "PORT": str(port),
@@ -191,6 +194,17 @@ def compose(
 def substitute(text: str, references: Mapping[str, str]) -> str:
     """`text` with each `${name}` replaced; unknown ones are refused when the plan is checked."""
     return _REFERENCE.sub(lambda match: references.get(match[1], match[0]), text)
+
+
+def _pushing(name: str, service: str, addresses: Addresses, secrets: Secrets) -> dict[str, str]:
+    """What OpenTelemetry's SDKs need to push metrics to the controller."""
+    return {
+        "OTEL_SERVICE_NAME": service,
+        "OTEL_RESOURCE_ATTRIBUTES": f"service.instance.id={name}",
+        "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": f"{addresses.controller}/v1/metrics",
+        "OTEL_EXPORTER_OTLP_METRICS_HEADERS": f"authorization=Bearer%20{secrets.metrics_token}",
+        "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL": "http/protobuf",
+    }
 
 
 def _addresses(plan: Migration, ports: Mapping[str, int]) -> Addresses:

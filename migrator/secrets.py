@@ -24,6 +24,8 @@ class Secrets(BaseModel):
     endpoints_token: str = Field(default="", repr=False)
     """The same for no more than reading the stream of endpoints. Empty: made by a version that had
     none."""
+    metrics_token: str = Field(default="", repr=False)
+    """The same for no more than pushing metrics; services have it."""
     flags_tokens: dict[str, str] = Field(repr=False)
     """API tokens of the flag server by member name."""
     plan: dict[str, str] = Field(repr=False)
@@ -52,6 +54,7 @@ class Secrets(BaseModel):
         return self.model_copy(
             update={
                 "endpoints_token": self.endpoints_token or random_hex(32),
+                "metrics_token": self.metrics_token or random_hex(24),
                 "flags_tokens": tokens | self.flags_tokens,
                 "plan": values | self.plan,
             }

@@ -27,4 +27,7 @@ if ! { apt-get update && apt-get install --yes --no-install-recommends $missing;
     echo "error: could not install$missing" >&2
     exit 1
 fi
+case $missing in *" prometheus"*) # tests start their own; Debian's would run always
+    { update-rc.d prometheus disable; invoke-rc.d prometheus stop; } >/dev/null 2>&1 || true ;;
+esac
 rm "$log"

@@ -3,12 +3,15 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import inf
+from random import Random
 from statistics import median
 from typing import Final
 
-from bench.analysis.simulate import HOLD, Origin, Run, Scenario
+from bench.analysis import metric
+from bench.analysis.metric import MetricScenario
+from bench.analysis.simulate import HOLD, Origin, Run, Scenario, simulate
 from bench.results import Result
-from migrator.analysis.verdict import ALPHA
+from migrator.analysis.alpha import ALPHA
 from migrator.plan.model import Analysis
 
 Figures = Callable[[str, Sequence[Run]], list[Result]]
@@ -21,10 +24,16 @@ AT_ONCE: Final = Analysis(ride_out=0.0)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     name: str
-    scenario: Scenario
+    scenario: Scenario | MetricScenario
     figures: Figures
     share: float = 1.0
     """Of the runs that are asked for; less where runs are long."""
+
+    def run(self, chance: Random) -> Run:
+        """One window."""
+        if isinstance(self.scenario, Scenario):
+            return simulate(self.scenario, chance)
+        return metric.simulate(self.scenario, chance)
 
 
 def _rolled_back(goal: float) -> Figures:
@@ -86,6 +95,14 @@ _SLOW: Final = replace(BUSY, median_ms=100)
 _QUIET_ERRORS: Final = replace(QUIET, errors=0.05)
 _QUIET_SLOW: Final = replace(QUIET, median_ms=100)
 _LONG: Final = 3600.0
+
+_SALES: Final = Analysis.model_validate(
+    {
+        "metrics": [
+            {"name": "sales", "max_decrease": "3%", "track": {"count": "paid", "total": "visit"}}
+        ]
+    }
+)
 
 CASES: Final = (
     Case(name="no difference, 50/s", scenario=_scenario(BUSY), figures=_good),
@@ -160,5 +177,20 @@ CASES: Final = (
             ("ride_out 0s", AT_ONCE, _found_in(1)),
             ("ride_out 3.5s", DEFAULT, _found_in(5, goal=None)),
         )
+    ),
+    Case(
+        name="sales of 30 % at both, 10/s",
+        scenario=MetricScenario(limits=_SALES, old=0.3, new=0.3, rate=10),
+        figures=_good,
+    ),
+    Case(
+        name="sales at their limit, 30 and 27 %",
+        scenario=MetricScenario(limits=_SALES, old=0.3, new=0.27, rate=10),
+        figures=_rolled_back(25 * ALPHA),
+    ),
+    Case(
+        name="sales 30 to 20 %",
+        scenario=MetricScenario(limits=_SALES, old=0.3, new=0.2, rate=10, seconds=600),
+        figures=_found_in(HOLD, goal=None),
     ),
 )

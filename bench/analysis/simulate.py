@@ -5,7 +5,7 @@ apart (a thinned Poisson process is two independent ones), as counts for each ti
 """
 
 from bisect import bisect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate
@@ -72,8 +72,8 @@ class _Source:
     def go_on(self, origin: Origin, seconds: float = TICK) -> Sample:
         """All so far, `seconds` later."""
         draw = self._chance.random
-        bad = bisect(_poisson(origin.rate * seconds * origin.errors), draw())
-        requests = bisect(_poisson(origin.rate * seconds * (1 - origin.errors)), draw()) + bad
+        bad = bisect(poisson(origin.rate * seconds * origin.errors), draw())
+        requests = bisect(poisson(origin.rate * seconds * (1 - origin.errors)), draw()) + bad
         self.requests += requests
         self.errors += bad
         counts, buckets = self.counts, _log_normal(origin.median_ms)
@@ -111,14 +111,14 @@ def simulate(scenario: Scenario, chance: Random) -> Run:
     return Run(failed=inf, passed=passed)
 
 
-def simulate_all(scenario: Scenario, runs: int, seed: int) -> list[Run]:
+def simulate_all(one: Callable[[Random], Run], runs: int, seed: int) -> list[Run]:
     """Independent runs."""
     chance = Random(seed)  # noqa: S311 - a simulation
-    return [simulate(scenario, chance) for _ in range(runs)]
+    return [one(chance) for _ in range(runs)]
 
 
 @cache
-def _poisson(mean: float) -> Sequence[float]:
+def poisson(mean: float) -> Sequence[float]:
     """Cumulative probabilities of 0, 1, 2, … for inversion; what is left out is below 1e-12."""
     if not mean:
         return (1.0,)

@@ -13,7 +13,7 @@ from flags.model.flag import (
     Target,
     Variation,
 )
-from flags.model.measures import Counter, Measure, Sum
+from flags.model.measures import Counter, Measure, Sum, custom_name, parse_custom_name
 from flags.model.scheduled import Scheduled
 from flags.model.segment import Segment, SegmentRule, SegmentTarget
 from flags.model.serve import Clause, Rollout, Serve, WeightedVariation
@@ -55,5 +55,7 @@ __all__ = [
     "Token",
     "Variation",
     "WeightedVariation",
+    "custom_name",
     "new_environment",
+    "parse_custom_name",
 ]

@@ -148,6 +148,8 @@ OPERATIONS: Final = (
         "ScheduledChange"),
     _op(f"DELETE {_SCHEDULED}/{{id}} deleteFlagConfigScheduledChanges Cancel a scheduled change",
         None),
+    _op("GET /projects/{project}/flags/{key}/environments/{environment}/custom-events "
+        "getCustomEvents Count custom events by variation", "CustomEvents", "after"),
     _op("GET /projects/{project}/environments/{key}/export exportEnvironment Export everything",
         "Export", "format"),
     _op("POST /projects/{project}/environments/{key}/import importEnvironment Import a document",

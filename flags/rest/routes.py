@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from flags.errors import NotFound, Rejected
 from flags.rest.audit import add_audit
+from flags.rest.custom_events import add_custom_events
 from flags.rest.environments import add_environments
 from flags.rest.exchange import add_exchange
 from flags.rest.flags import add_flags
@@ -45,6 +46,7 @@ def rest(store: Store) -> Blueprint:
     add_tokens(api, store)
     add_audit(api, store)
     add_schedule(api, store)
+    add_custom_events(api, store)
     add_exchange(api, store)
     return api
 

@@ -220,6 +220,22 @@ RESPONSES: Final[dict[str, Any]] = {
         }
     ),
     "ScheduledChanges": _object({"items": _list(ref("ScheduledChange")), "_links": ref("Links")}),
+    "CustomEvents": _object(
+        {
+            "items": _list(
+                _object(
+                    {
+                        "key": _TEXT,
+                        "variation": _INTEGER,
+                        "value": _ANY,
+                        "count": _INTEGER,
+                        "sum": {"type": "number"},
+                    }
+                )
+            ),
+            "_links": ref("Links"),
+        }
+    ),
     "AuditEntry": _object(
         {
             "_id": _TEXT,

@@ -15,6 +15,16 @@ _MAX_NAME: Final = 256
 _MAX_COUNT: Final = 1_000_000_000
 
 
+@dataclass(frozen=True, slots=True)
+class Custom:
+    """One custom event: what `track` of an SDK sends."""
+
+    key: str
+    value: float
+    context: Any
+    """JSON as it came; of SDKs that send no more than keys by kind, a context of those."""
+
+
 @dataclass(slots=True)
 class Report:
     """Of one post."""
@@ -25,6 +35,7 @@ class Report:
     """By flag (empty for custom events) and name."""
     contexts: list[Any] = field(default_factory=list)
     """JSON of contexts, as they came."""
+    custom: list[Custom] = field(default_factory=list)
 
     def measure(self, flag: str, name: str, value: float = 0.0) -> None:
         key = (flag[:_MAX_NAME], name[:_MAX_NAME])
@@ -42,12 +53,26 @@ def read(events: Iterable[Any]) -> Report:
         if kind == "summary":
             _summary(event, report)
         elif kind == "custom" and isinstance(event.get("key"), str):
-            report.measure("", event["key"], _number(event.get("metricValue")))
+            key, value = event["key"][:_MAX_NAME], _number(event.get("metricValue"))
+            report.measure("", key, value)
+            report.custom.append(Custom(key, value, _context(event)))
         elif kind == "migration_op":
             _migration(event, report)
         if isinstance(event.get("context"), Mapping):
             report.contexts.append(event["context"])
     return report
+
+
+def _context(event: Mapping[str, Any]) -> Any:
+    """Of a custom event."""
+    keys = event.get("contextKeys")
+    if "context" in event or not isinstance(keys, Mapping):
+        return event.get("context")
+    kinds = {kind: {"key": key} for kind, key in keys.items()}
+    if len(kinds) != 1:
+        return {"kind": "multi", **kinds}
+    ((kind, context),) = kinds.items()
+    return {"kind": kind, **context}
 
 
 def _summary(event: Mapping[str, Any], report: Report) -> None:

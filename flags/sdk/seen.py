@@ -34,6 +34,12 @@ class Seen:
             if len(contexts) > KEPT:
                 contexts.popitem(last=False)
 
+    def find(self, environment: Environment, key: str) -> Context | None:
+        """By its fully qualified key."""
+        with self._lock:
+            contexts = self._contexts.get((environment.project, environment.key), OrderedDict())
+            return contexts.get(key)
+
     def recent(self, project: str, environment: str) -> Sequence[Context]:
         with self._lock:
             return tuple(self._contexts.get((project, environment), {}).values())

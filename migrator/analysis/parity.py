@@ -15,9 +15,11 @@ from dataclasses import dataclass
 from math import log
 from typing import Final
 
+from migrator.analysis.alpha import ALPHA
+from migrator.analysis.proportion import MIN_JUDGED
 from migrator.analysis.sequential import Rate, log_evidence_of_increase
 from migrator.analysis.stats import NO_PAIRS, Counters, Pairs
-from migrator.analysis.verdict import ALPHA, MIN_JUDGED, Outcome, Verdict
+from migrator.analysis.verdict import Outcome, Verdict
 from migrator.plan.model import ParityLimit
 from migrator.plan.units import FULL_SHARE, format_share
 

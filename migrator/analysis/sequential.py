@@ -21,7 +21,7 @@ from typing import Final
 
 _STEPS: Final = 24
 _GOLDEN: Final = 0.6180339887498949
-_TYPICAL: Final = 0.05
+TYPICAL: Final = 0.05
 """Mean of the prior of an error rate."""
 
 
@@ -38,7 +38,7 @@ class Rate:
 
     __slots__ = ("_mixture", "hits", "misses")
 
-    def __init__(self, hits: int, trials: int, expected: float = _TYPICAL) -> None:
+    def __init__(self, hits: int, trials: int, expected: float = TYPICAL) -> None:
         if not 0 <= hits <= trials:
             raise ValueError(f"{hits} of {trials} is no rate")
         self.hits = hits

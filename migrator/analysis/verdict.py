@@ -14,41 +14,30 @@ the answer. Four rules, in this order:
    it *and* `min_increase` above it), beyond chance (quantile.py).
 
 Beyond chance: a service exactly at its limits is ever failed in one window with probability `ALPHA`
-at most, over all looks and all of rules 3 and 4 together. Errors get three quarters of it, the
-quantiles equal parts of the rest (Bonferroni): that holds whatever metrics have to do with one
-another, and the evidence names the limit that was broken. Worse than a limit but within chance is
-"not enough data": the rollout holds until more requests settle it. Rules 3 and 4 must come to the
-same answer for `CONFIRM` seconds.
+at most, over all looks and all of rules 3 and 4 together; alpha.py divides it, and metric.py has
+what users measure themselves. The evidence names the limit that was broken. Worse than a limit but
+within chance is "not enough data": the rollout holds until more requests settle it. Rules 3 and 4
+must come to the same answer for `CONFIRM` seconds.
 """
 
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from math import log
 from typing import Final
 
+from migrator.analysis.alpha import Refuted, refuted_at
+from migrator.analysis.proportion import DRIFT, MIN_BASELINE, MIN_JUDGED, Counts, compare
 from migrator.analysis.quantile import log_evidence_of_slowdown
 from migrator.analysis.sample import NOTHING, Histogram, Sample
-from migrator.analysis.sequential import Rate, log_evidence_of_increase, requests_to_see
+from migrator.analysis.sequential import requests_to_see
 from migrator.analysis.watch import MIN_OUTAGE, Watch
-from migrator.plan.model import Analysis, LatencyLimit, LatencyLimits
+from migrator.plan.model import Analysis, LatencyLimit
 from migrator.plan.units import FULL_SHARE, format_duration, format_share
 
-MIN_JUDGED: Final = 20
-"""Requests at the new origin below which nothing is judged."""
-MIN_BASELINE: Final = 2000
-"""Requests at the old origin in the window; with fewer, its earlier figures count too, unless it
-does worse now than then."""
 CONFIRM: Final = 0.5
 """Seconds for which a failure must be seen at every look. An outage that begins in the middle of a
 reading looks like a bad rate at first."""
-ALPHA: Final = 0.02
-"""Probability that a service exactly at its limits is ever failed by them in one window."""
-_DRIFT: Final = log(2)
-"""Evidence of the old origin against its own past that makes the past no baseline any more."""
-_ERRORS_REFUTED: Final = log(4 / 3 / ALPHA)
-_LATENCY_REFUTED: Final = log(4 * len(LatencyLimits().by_quantile()) / ALPHA)
 
 
 class Outcome(StrEnum):
@@ -133,7 +122,8 @@ def _running(watch: Watch) -> Verdict | None:
 
 def _metrics(new: Sample, old: Sample, past: Sample, limits: Analysis) -> Iterator[Verdict]:
     """One verdict on errors, one on each quantile of latency."""
-    yield _errors(new, old, past, limits.error_rate.max_increase / FULL_SHARE)
+    refuted = refuted_at(limits)
+    yield _errors(new, old, past, limits.error_rate.max_increase / FULL_SHARE, refuted)
     latencies = new.latency, old.latency, past.latency
     if not new.latency.total or not (old.latency.total or past.latency.total):
         return
@@ -141,49 +131,25 @@ def _metrics(new: Sample, old: Sample, past: Sample, limits: Analysis) -> Iterat
     seen = [each.quantiles(by_quantile) for each in latencies if each.total]
     for (q, limit), (now, *known) in zip(by_quantile.items(), zip(*seen, strict=True), strict=True):
         if now > _allowed(min(known), limit):
-            yield _latency(*latencies, q, limit)
+            yield _latency(*latencies, q, limit, refuted)
 
 
-def _errors(new: Sample, old: Sample, past: Sample, margin: float) -> Verdict:
-    longer, baseline = None, old
-    if past.requests and not _worse_now(old, past):
-        longer = baseline = past + old
-    rate = baseline.error_rate
-    text = f"new {_rate(new)}, old {_rate(baseline)}"
-    if new.error_rate <= rate + margin:
+def _errors(new: Sample, old: Sample, past: Sample, margin: float, refuted: Refuted) -> Verdict:
+    found = compare(
+        _errors_of(new), _errors_of(old), _errors_of(past), margin, refuted_at=refuted.errors
+    )
+    text = f"new {_rate(new)}, old {_told(found.baseline)}"
+    if found.within:
         return Verdict(outcome=Outcome.PASSED, evidence=text)
     text += f"; limit +{format_share(round(margin * FULL_SHARE))}"
-    evidence = log_evidence_of_increase(
-        _errors_of(new),
-        _errors_of(old) if baseline.requests else None,
-        margin,
-        _errors_of(longer) if longer else None,
-        threshold=_ERRORS_REFUTED,
-    )
-    if evidence >= _ERRORS_REFUTED and not (longer and _shared(new, old)):
+    if found.refuted:
         return Verdict(outcome=Outcome.FAILED, evidence=text)
-    ratio = baseline.requests / new.requests
-    return _chance(
-        text, requests_to_see(rate, 2 * margin, margin, _ERRORS_REFUTED, ratio), new.requests
-    )
-
-
-def _worse_now(old: Sample, past: Sample) -> bool:
-    """Whether the old origin fails more often than it used to."""
-    evidence = log_evidence_of_increase(_errors_of(old), _errors_of(past), 0.0, threshold=_DRIFT)
-    return evidence >= _DRIFT
-
-
-def _shared(new: Sample, old: Sample) -> bool:
-    """Whether the window's own figures, if there are some, know of no difference at all."""
-    if old.requests < MIN_JUDGED:
-        return False
-    return log_evidence_of_increase(_errors_of(new), _errors_of(old), 0.0) <= 0
+    return chance(text, found.missing)
 
 
 def _slower_now(old: Histogram, past: Histogram, q: float) -> bool:
     """Whether the old origin is slower than it used to be."""
-    return log_evidence_of_slowdown(old, past, q, _the_same, threshold=_DRIFT) >= _DRIFT
+    return log_evidence_of_slowdown(old, past, q, _the_same, threshold=DRIFT) >= DRIFT
 
 
 def _shared_slowness(new: Histogram, old: Histogram, q: float) -> bool:
@@ -192,7 +158,12 @@ def _shared_slowness(new: Histogram, old: Histogram, q: float) -> bool:
 
 
 def _latency(
-    new: Histogram, old: Histogram, past: Histogram, q: float, limit: LatencyLimit
+    new: Histogram,
+    old: Histogram,
+    past: Histogram,
+    q: float,
+    limit: LatencyLimit,
+    refuted: Refuted,
 ) -> Verdict:
     def allowed(quantile: float) -> float:
         return _allowed(quantile, limit)
@@ -205,8 +176,8 @@ def _latency(
         f"p{q * 100:g} new {now:.0f} ms, old {was:.0f} ms; "
         f"limit ×{limit.max_ratio:g} and +{format_duration(limit.min_increase)}"
     )
-    evidence = log_evidence_of_slowdown(new, old, q, allowed, longer, threshold=_LATENCY_REFUTED)
-    if evidence >= _LATENCY_REFUTED and not (longer and _shared_slowness(new, old, q)):
+    evidence = log_evidence_of_slowdown(new, old, q, allowed, longer, threshold=refuted.quantile)
+    if evidence >= refuted.quantile and not (longer and _shared_slowness(new, old, q)):
         return Verdict(outcome=Outcome.FAILED, evidence=text)
     # A quantile of too few requests is only the slowest of them.
     if now <= allowed(was) or min(new.total, baseline.total) * (1 - q) < 1:
@@ -215,20 +186,19 @@ def _latency(
     edge = min(was / limit.max_ratio, was - limit.min_increase * 1000)
     slow = baseline.tails()[bisect_left(baseline.bounds_ms, edge)] / baseline.total
     ratio = baseline.total / new.total
-    return _chance(
-        text, requests_to_see(1 - q, slow - (1 - q), 0.0, _LATENCY_REFUTED, ratio), new.total
-    )
+    needed = requests_to_see(1 - q, slow - (1 - q), 0.0, refuted.quantile, ratio)
+    return chance(text, max(0, needed - new.total))
 
 
 def _allowed(quantile_ms: float, limit: LatencyLimit) -> float:
     return max(quantile_ms * limit.max_ratio, quantile_ms + limit.min_increase * 1000)
 
 
-def _chance(text: str, needed: int, there: int) -> Verdict:
+def chance(text: str, missing: int, what: str = "requests") -> Verdict:
+    """Worse than a limit, but within chance; `missing` more would tell."""
     text += "; could still be chance"
-    missing = max(0, needed - there)
     if missing:
-        text += f", about {missing:,} more requests would tell"
+        text += f", about {missing:,} more {what} would tell"
     return _open(text, missing)
 
 
@@ -236,11 +206,15 @@ def _the_same(quantile: float) -> float:
     return quantile
 
 
-def _errors_of(sample: Sample) -> Rate:
-    return Rate(sample.errors, sample.requests)
+def _errors_of(sample: Sample) -> Counts:
+    return Counts(sample.errors, sample.requests)
 
 
 def _rate(sample: Sample) -> str:
-    if not sample.requests:
+    return _told(_errors_of(sample))
+
+
+def _told(errors: Counts) -> str:
+    if not errors.total:
         return "no requests"
-    return f"{sample.errors}/{sample.requests} = {sample.error_rate:.1%} errors"
+    return f"{errors.count}/{errors.total} = {errors.share:.1%} errors"

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -80,7 +81,71 @@ def status_table(status: Mapping[str, Any], now: float, *, width: int) -> Render
     for problem in status["problems"]:
         notes.append(f"{problem}\n", style="red")
     notes.rstrip()
-    return Group(table, notes) if notes else table
+    below = [each for each in (_cohorts(status), _metrics(status)) if each.row_count]
+    return Group(
+        table,
+        *([notes] if notes else []),
+        *(Padding(each, (1, 0, 0, 0), expand=False) for each in below),
+    )
+
+
+def _cohorts(status: Mapping[str, Any]) -> Table:
+    """Who got which stage at the present steps, and how it went for them."""
+    table = _table("capability", "stage", "origin")
+    for title in ("requests", "errors", "p50", "p95", "p99", "consistent"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for each in status["capabilities"]:
+        cohorts, consistency = each["cohorts"] or (), each["consistency"] or {}
+        last = len(cohorts) - 1
+        for index, cohort in enumerate(cohorts):
+            rate = consistency.get("rate") if index == last else None
+            table.add_row(
+                each["name"] if index == 0 else "",
+                cohort["stage"],
+                "monolith" if cohort["origin"] == "old" else "services",
+                str(cohort["requests"]),
+                f"{cohort['error_rate']:.1%}",
+                *(_milliseconds(cohort[name]) for name in ("p50_ms", "p95_ms", "p99_ms")),
+                "" if rate is None else f"{rate:.2%}",
+            )
+    return table
+
+
+def _metrics(status: Mapping[str, Any]) -> Table:
+    """What users measure themselves, at the present steps."""
+    table = _table("capability", "metric")
+    for title in ("monolith", "services"):
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("", style="red")
+    for each in status["capabilities"]:
+        for metric in each["metrics"]:
+            table.add_row(
+                each["name"],
+                metric["name"],
+                _measured(metric["old"]),
+                _measured(metric["new"]),
+                Text(metric["problem"] or ""),
+            )
+    return table
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in columns:
+        table.add_column(title, no_wrap=True)
+    return table
+
+
+def _measured(figure: Mapping[str, int] | float | None) -> str:
+    if figure is None:
+        return "-"
+    if isinstance(figure, Mapping):
+        return f"{figure['count']}/{figure['total']}"
+    return f"{figure:g}"
+
+
+def _milliseconds(value: float | None) -> str:
+    return "-" if value is None else f"{value:.{0 if value >= 10 else 1}f} ms"
 
 
 def event_line(event: Mapping[str, Any]) -> Text | None:
@@ -151,5 +216,5 @@ def _figures(figures: Mapping[str, Any], *, tail: bool = True) -> str:
     shown = f"{figures['requests']} req, {figures['errors']} failed"
     p99 = figures["p99_ms"]
     if tail and p99 is not None:
-        shown += f", p99 {p99:.{0 if p99 >= 10 else 1}f} ms"
+        shown += f", p99 {_milliseconds(p99)}"
     return shown

@@ -62,7 +62,8 @@ def status(
     as_json: JsonOption = False,
     follow: Annotated[bool, typer.Option("--watch", "-w", help="Draw until Ctrl-C.")] = False,
 ) -> None:
-    """Show every capability: stage, share, phase, time left, figures of both origins.
+    """Show every capability: stage, share, phase, time left; errors and latencies by stage and
+    origin, how often both origins agree, and metrics of your own.
 
     Example: migrator status --watch
     """

@@ -115,7 +115,7 @@ async def _stream(controller: Controller, after: int) -> AsyncIterator[str]:
 
 def event_json(event: Event) -> dict[str, Any]:
     """The event for people and scripts: counters stay in the log."""
-    hidden = ("base", "old", "steps")
+    hidden = ("base", "metrics", "old", "steps")
     return {
         "seq": event.seq,
         "at": event.at,

@@ -13,9 +13,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
+from migrator.analysis.verdict import Verdict
 from migrator.analysis.watch import Watch
 from migrator.controller.flags import ensure_flags, flag_keys, needed
 from migrator.controller.hooks import StepHooks
+from migrator.controller.metrics import Metrics
 from migrator.controller.observe import ProxyStats, World, lags, look, newest_foreign, switched_off
 from migrator.controller.parity import ParityGate
 from migrator.controller.store import EventLog
@@ -32,7 +34,7 @@ from migrator.rollout.events import Event, Kind
 from migrator.rollout.gate import closed_gate
 from migrator.rollout.measure import measure
 from migrator.rollout.observation import Change, Closed, Figures, Observation, SeenFlag
-from migrator.rollout.state import Rollout, apply, fold
+from migrator.rollout.state import Rollout, Window, apply, fold
 from migrator.rollout.transitions import Phase
 from migrator.rollout.verbs import PLAIN, Details, Verb, act
 
@@ -75,6 +77,7 @@ class Controller:
         self._proxy = proxy
         self._clock = clock
         self.hooks = StepHooks(plan.metadata.name)
+        self.metrics = Metrics(plan, flags)
         self._ensured = False
         self._offs: dict[str, str] = {}
         self._unexplained: dict[str, int] = {}
@@ -101,6 +104,7 @@ class Controller:
         finally:
             stopped.cancel()
             await self.hooks.close()
+            await self.metrics.close()
             self.stopping = True
             self._announce()
 
@@ -174,6 +178,7 @@ class Controller:
             gate = seen.ahead[0]
         self.waiting_for[name] = gate.why if gate and gate.topic != "hold" else ""
         self.hooks.follow(rollout, gate.topic if gate else None)
+        self.metrics.follow(rollout)
 
     def _ahead(self, name: str, now: float) -> tuple[Closed, ...]:
         return closed_ahead(
@@ -208,21 +213,19 @@ class Controller:
         limits = self.plan.spec.capabilities[name].analysis
         seq = rollout.window.seq if rollout.window else None
         same = seq is not None and self._window_of.get(name) == seq
+
+        def also(window: Window, step: Step, verdict: Verdict) -> Verdict:
+            verdict = self._parity.judge(name, counters, window, step, limits.parity, verdict)
+            return self.metrics.judge(rollout, step, verdict)
+
         watch, figures = measure(
-            rollout,
-            self.watches.get(name) if same else None,
-            counters,
-            limits,
-            now,
-            also=lambda window, step, verdict: self._parity.judge(
-                name, counters, window, step, limits.parity, verdict
-            ),
+            rollout, self.watches.get(name) if same else None, counters, limits, now, also=also
         )
         if watch is None or seq is None:
             self.watches.pop(name, None)
         else:
             self.watches[name], self._window_of[name] = watch, seq
-        return figures
+        return replace(figures, metrics=self.metrics.counted(rollout))
 
     def _seen_flag(self, name: str, changes: Mapping[str, Change | None]) -> SeenFlag | None:
         rollout, flags = self.rollouts[name], self.world.flags

@@ -15,6 +15,7 @@ from migrator.controller.api import application
 from migrator.controller.endpoints import EndpointFeed, endpoints_route
 from migrator.controller.loop import Controller
 from migrator.controller.observe import ProxyStats
+from migrator.controller.push import metrics_route
 from migrator.controller.store import EventLog
 from migrator.errors import Unavailable
 from migrator.flagaccess import target
@@ -66,12 +67,13 @@ async def _run(state: StateDir) -> None:
                 proxy=proxy,
             )
             feed = EndpointFeed(lambda: ready_endpoints(state))
-            tokens = (secrets.endpoints_token, secrets.controller_token)
+            routes = (
+                endpoints_route(feed, secrets.endpoints_token, secrets.controller_token),
+                metrics_route(controller.metrics.received, secrets.metrics_token),
+            )
             server = _Server(
                 uvicorn.Config(
-                    application(
-                        controller, secrets.controller_token, endpoints_route(feed, *tokens)
-                    ),
+                    application(controller, secrets.controller_token, *routes),
                     host="127.0.0.1",
                     port=instance.ports["controller"],
                     lifespan="off",

@@ -4,22 +4,26 @@ Called by the API. Decides nothing; every figure comes from the controller's las
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from migrator.analysis.sample import NOTHING, Sample
+from migrator.analysis.stats import Counters, Key, Stats
 from migrator.analysis.watch import Watch
 from migrator.controller.flags import needed
 from migrator.controller.loop import Controller
 from migrator.plan.check import service_flag
-from migrator.plan.model import Step
+from migrator.plan.model import Stage, Step
 from migrator.plan.units import FULL_SHARE
 from migrator.rollout.state import Rollout
 from migrator.rollout.transitions import Phase
 
+_STAGES: Final = tuple(map(str, Stage))
+_QUANTILES: Final = {"p50_ms": 0.5, "p95_ms": 0.95, "p99_ms": 0.99}
+
 
 def status(controller: Controller, now: float) -> dict[str, Any]:
     """`{migration, at, problems, capabilities[], services[]}`; times are Unix seconds, shares
-    thousandths of a percent, latencies milliseconds (None: no request)."""
+    thousandths of a percent, rates 0 to 1, latencies milliseconds (None: no request)."""
     return {
         "migration": controller.plan.metadata.name,
         "at": now,
@@ -32,6 +36,8 @@ def status(controller: Controller, now: float) -> dict[str, Any]:
                 controller.waiting_for.get(name, ""),
                 off=_is_off(controller, name),
             )
+            | _measured(rollout, controller.world.stats)
+            | {"metrics": controller.metrics.shown(name)}
             for name, rollout in controller.rollouts.items()
         ],
         "services": _services(controller),
@@ -64,6 +70,44 @@ def capability(
         "since": rollout.since,
         "hold_until": hold_until,
         "origins": _origins(watch),
+    }
+
+
+def _measured(rollout: Rollout, stats: Stats | None) -> dict[str, Any]:
+    """Cohorts, that is contexts by the stage that they got and the origin that was asked, and how
+    often both origins agreed: at the present step, or since the proxy began. None: not known."""
+    if stats is None:
+        return {"cohorts": None, "consistency": None}
+    counters = stats.counters(rollout.capability)
+    base = rollout.window.base if rollout.window else Counters(instance="", cells={})
+    pairs = counters.pairs_since(base)
+    return {
+        "cohorts": [
+            {"stage": key.stage, "origin": key.origin} | _cohort(sample)
+            for key, sample in sorted(counters.since(base).items(), key=_place)
+            if sample.requests
+        ],
+        "consistency": {
+            "compared": pairs.compared,
+            "different": pairs.different,
+            "rate": 1 - pairs.different / pairs.compared if pairs.compared else None,
+        },
+    }
+
+
+def _place(cell: tuple[Key, Sample]) -> tuple[int, bool]:
+    """Stages in their order, the monolith first."""
+    key, _ = cell
+    return _STAGES.index(key.stage), key.origin == "new"
+
+
+def _cohort(sample: Sample) -> dict[str, Any]:
+    figures = {"requests": sample.requests, "errors": sample.errors}
+    quantiles = sample.latency.quantiles(_QUANTILES.values()) if sample.latency.total else None
+    return {
+        **figures,
+        "error_rate": sample.error_rate,
+        **dict(zip(_QUANTILES, quantiles or (None,) * len(_QUANTILES), strict=True)),
     }
 
 

@@ -20,6 +20,8 @@ from migrator.flagclient import errors, signature
 from migrator.flagclient.models import (
     AuditEntry,
     AuditLog,
+    CustomEventList,
+    CustomEvents,
     Environment,
     Flag,
     FlagList,
@@ -177,6 +179,18 @@ class FlagClient:
         path = f"/api/v2/auditlog?spec={spec}&limit={limit}"
         items = self._parse(AuditLog, await self._ask("GET", path, route="GET auditlog")).items
         return tuple(map(signature.read, items)) if target.signatures else items
+
+    async def custom_events(self, key: str, *, after: int) -> tuple[CustomEvents, ...]:
+        """Custom events by variation of one flag, since the minute of `after` (Unix milliseconds).
+
+        Only our own flag server counts them. Raises FlagNotFound.
+        """
+        target = self._target
+        path = f"/api/v2/projects/{target.project}/flags/{key}/environments/{target.environment}"
+        answer = await self._ask(
+            "GET", f"{path}/custom-events?after={after}", route="GET custom-events", flag=key
+        )
+        return self._parse(CustomEventList, answer).items
 
     async def environment(self) -> Environment:
         """The environment. Raises InvalidInput that says whether it or the project is missing."""

@@ -142,6 +142,18 @@ class AuditLog(Answer):
     items: tuple[AuditEntry, ...]
 
 
+class CustomEvents(Answer):
+    """How often contexts to whom a flag gives `value` caused the event `key`."""
+
+    key: str
+    value: Any
+    count: Annotated[int, Field(ge=0)]
+
+
+class CustomEventList(Answer):
+    items: tuple[CustomEvents, ...]
+
+
 class Environment(Answer):
     """An environment; `id` is its client-side id, which SDK answers name in `X-LD-EnvID`."""
 

@@ -10,6 +10,7 @@ from migrator.plan.dependencies import find_dependencies
 from migrator.plan.document import Path, show_path
 from migrator.plan.errors import nearest
 from migrator.plan.finding import Finding
+from migrator.plan.metrics import find_slips
 from migrator.plan.model import Capability, Migration, MonolithWorkload, Route, Stage, Step
 from migrator.plan.proxy import proxy_config
 from migrator.plan.schedule import stages_of
@@ -48,6 +49,8 @@ def check(plan: Migration, line: Callable[[Path], int]) -> Iterator[Finding]:
         path: Path = ("spec", "capabilities", name)
         yield from _services(plan, capability, path)
         yield from _flag_key(plan, name, path)
+        metrics = capability.analysis.metrics
+        yield from find_slips(metrics, plan.spec.flags, (*path, "analysis", "metrics"))
         if not isinstance(capability.schedule, str):
             yield from _schedule(capability.schedule, (*path, "schedule"))
             yield from _stages(capability, capability.schedule, (*path, "schedule"))

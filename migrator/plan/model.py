@@ -174,7 +174,7 @@ class Route(RouteRule):
 
 
 class Webhook(Model):
-    """Somebody else's word before a step ends: a POST with JSON whose answer is 2xx."""
+    """Somebody else's program that gets a POST with JSON."""
 
     url: Annotated[str, Field(pattern=r"^https?://[^\s/?#@]+(/[^\s#@]*)?$", max_length=512)]
     timeout: Annotated[Duration, Field(gt=0, le=60)] = 10.0
@@ -201,6 +201,7 @@ class Step(Model):
     """Wait for `migrator promote` after the hold."""
     before_leaving: Command | None = None
     webhook: Webhook | None = None
+    """Somebody else's word before the step ends: an answer of 2xx."""
 
 
 class ErrorRateLimit(Model):
@@ -227,11 +228,107 @@ class LatencyLimits(Model):
         return {0.5: self.p50 or self.p99, 0.95: self.p95 or self.p99, 0.99: self.p99}
 
 
+Query = Annotated[str, Field(min_length=1, max_length=4096)]
+EventKey = Annotated[str, Field(min_length=1, max_length=256)]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+
+
 class ParityLimit(Model):
     min: Share = 99_500
     """Least share of mirrored reads to which both origins give the same answer."""
     min_compared: Annotated[int, Field(ge=1)] = 100
     """Least reads compared at a step before it may be left."""
+
+
+class ByOrigin(Model):
+    """Two queries, where what differs between the monolith and the service is not just a word."""
+
+    old: Query
+    new: Query
+
+
+class Prometheus(Model):
+    """Queries in PromQL for the instant-query HTTP API of Prometheus, or of what speaks it.
+
+    A text is asked twice, with `old` and `new` in place of `${origin}`; `${capability}` is the
+    capability's name. Either `count` and `total`, or `value`.
+    """
+
+    url: Uri
+    count: Query | ByOrigin | None = None
+    """Counters of the trials that count, such as failed checkouts. Of several series each one's
+    growth is added up, so neither `sum` nor `increase` is needed."""
+    total: Query | ByOrigin | None = None
+    """Counters of all trials, such as checkouts."""
+    value: Query | ByOrigin | None = None
+    """One number."""
+
+
+class Track(Model):
+    """Custom events that services send with an SDK's `track`, by their keys; counted by our flag
+    server for the variation that the capability's flag gives their contexts."""
+
+    count: EventKey
+    total: EventKey
+
+
+class Otlp(Model):
+    """Metrics that services push to the controller, OTLP by HTTP, by their names.
+
+    Either `count` and `total`, which are counters, or `value`.
+    """
+
+    old: EventKey
+    """What `attribute` says of the monolith."""
+    new: EventKey
+    attribute: EventKey = "service.name"
+    """Of the resource or the data point, by which both are told apart."""
+    count: EventKey | None = None
+    total: EventKey | None = None
+    value: EventKey | None = None
+    """Of several series the greatest counts."""
+
+
+class Metric(Model):
+    """A number of your own, from one source, compared between the monolith and the service.
+
+    A proportion, `count` of `total`, has a limit of `max_increase` or `max_decrease`, and rolls
+    back beyond chance only. Any other number has the limits `max`, `min`, `max_ratio` and
+    `min_ratio`.
+    """
+
+    name: Name
+    prometheus: Prometheus | None = None
+    webhook: Webhook | None = None
+    """Its answer, in JSON, has the figures of both origins."""
+    track: Track | None = None
+    otlp: Otlp | None = None
+    interval: Annotated[Duration, Field(ge=0.1, le=3600)] = 15.0
+    """Seconds between two readings."""
+    max_increase: Annotated[Share, Field(gt=0)] | None = None
+    """The service's proportion minus the monolith's, in percentage points."""
+    max_decrease: Annotated[Share, Field(gt=0)] | None = None
+    """The monolith's proportion minus the service's."""
+    min_total: Annotated[int, Field(ge=1)] = 100
+    """Least trials of each origin before a step may be left."""
+    max: Number | None = None
+    """Of the service's value."""
+    min: Number | None = None
+    max_ratio: Annotated[Number, Field(gt=0)] | None = None
+    """The service's value over the monolith's."""
+    min_ratio: Annotated[Number, Field(gt=0)] | None = None
+    consecutive: Annotated[int, Field(ge=2, le=1000)] = 5
+    """Readings in a row at which a value must break its limit to roll back, and keep it to go
+    on."""
+
+    @property
+    def is_proportion(self) -> bool:
+        return self.max_increase is not None or self.max_decrease is not None
+
+    @property
+    def needs_old(self) -> bool:
+        """Whether the monolith's figures matter."""
+        return self.is_proportion or self.max_ratio is not None or self.min_ratio is not None
 
 
 class Analysis(Model):
@@ -242,6 +339,7 @@ class Analysis(Model):
     process that restarts. 0s: switched off at once."""
     parity: ParityLimit | None = None
     """None: answers are compared, but do not decide."""
+    metrics: Annotated[tuple[Metric, ...], Field(max_length=20)] = ()
 
 
 class After(Model):

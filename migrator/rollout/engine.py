@@ -238,8 +238,14 @@ def _held_back(rollout: Rollout, seen: Observation) -> bool:
 
 
 def _new_window(figures: Figures, *, keep_old: bool = True) -> dict[str, Any]:
-    old = figures.old if keep_old else NOTHING
-    return {"base": figures.counters.to_json(), "old": old.to_json()}
+    data: dict[str, Any] = {"base": figures.counters.to_json()}
+    data["old"] = (figures.old if keep_old else NOTHING).to_json()
+    if keep_old and figures.metrics:
+        data["metrics"] = {
+            name: {"count": counts.count, "total": counts.total}
+            for name, counts in figures.metrics.items()
+        }
+    return data
 
 
 def _all_old(figures: Figures) -> Sample:

@@ -3,8 +3,9 @@
 Pure. Called by the engine to decide and by the status to explain.
 """
 
+from migrator.analysis.proportion import MIN_JUDGED
 from migrator.analysis.stats import Key
-from migrator.analysis.verdict import MIN_JUDGED, Outcome
+from migrator.analysis.verdict import Outcome
 from migrator.plan.model import Stage, Step
 from migrator.rollout.desired import NEW_IS_ASKED, desired_flag
 from migrator.rollout.observation import Closed, Observation

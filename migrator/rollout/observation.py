@@ -4,8 +4,9 @@ Pure data, made by the controller's shell. A part that did not answer is None: u
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from migrator.analysis.proportion import Counts
 from migrator.analysis.sample import Sample
 from migrator.analysis.stats import Counters, Key
 from migrator.analysis.verdict import Verdict
@@ -48,6 +49,8 @@ class Figures:
     """None without a window."""
     outages: int = 0
     """Short outages of the new origin that ended in this window."""
+    metrics: Mapping[str, Counts] = field(default_factory=dict)
+    """The old origin in the window, by metric of users' own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,12 +5,13 @@ gives the same state by construction.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Final
 
 from pydantic import ValidationError
 
+from migrator.analysis.proportion import Counts
 from migrator.analysis.sample import NOTHING, Sample
 from migrator.analysis.stats import Counters
 from migrator.plan.model import Stage, Step
@@ -75,6 +76,8 @@ class Rollout:
     window: Window | None = None
     history: Sample = NOTHING
     """The old origin's figures in this rollout's earlier windows."""
+    metrics: Mapping[str, Counts] = field(default_factory=dict)
+    """The same, for metrics of users' own."""
     hands_off: bool = False
     """The flag is somebody else's, or it is unclear what it should be: leave it alone."""
     services_off: frozenset[str] = frozenset()
@@ -143,6 +146,7 @@ def _started(rollout: Rollout, _event: Event, data: _Data) -> Rollout:
         entered=None,
         placed=None,
         history=Sample.from_json(data["old"]),
+        metrics={},
         flag_version=data["version"],
         flag_on=data["on"],
     )
@@ -153,8 +157,18 @@ def _window(rollout: Rollout, event: Event, data: _Data) -> Rollout:
         rollout,
         window=Window(seq=event.seq, since=event.at, base=Counters.from_json(data["base"])),
         history=rollout.history + Sample.from_json(data["old"]),
+        # Logs of former versions have none.
+        metrics=_with_counts(rollout.metrics, data.get("metrics", {})),
         hold_since=event.at,
     )
+
+
+def _with_counts(known: Mapping[str, Counts], data: _Data) -> Mapping[str, Counts]:
+    """`known` and what an event's `metrics` has."""
+    more = {name: Counts(each["count"], each["total"]) for name, each in dict(data).items()}
+    return {
+        name: known.get(name, Counts()) + more.get(name, Counts()) for name in {**known, **more}
+    }
 
 
 def _step_entered(rollout: Rollout, event: Event, data: _Data) -> Rollout:

@@ -4,6 +4,7 @@ import base64
 import json
 import re
 import signal
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -194,8 +195,33 @@ def test_the_rollout_survives_the_controller(running: Running) -> None:
     assert without_figures(wait_for(back, "the controller to be back")) == before
 
 
+def test_what_a_request_did_is_seen(running: Running) -> None:
+    """By capability, stage and origin, with latencies."""
+
+    def cohorts() -> dict[tuple[str, str], dict[str, Any]]:
+        known = {each["name"]: each["cohorts"] for each in running.status()["capabilities"]}
+        return {(each["stage"], each["origin"]): each for each in known["search"]}
+
+    path = "/search?q=paper"
+    wait_for(lambda: shows_half(running, "search", path), "half of the users at live")
+    sides = [("off", "old"), ("live", "new")]
+    wait_for(lambda: set(sides) <= set(cohorts()), "both sides to be seen")
+    before, stages = cohorts(), Counter(decision(ask(running, u, path))["stage"] for u in USERS)
+
+    def counted() -> bool:
+        now = cohorts()
+        return all(
+            now[side]["requests"] >= before[side]["requests"] + stages[side[0]] for side in sides
+        )
+
+    wait_for(counted, "the requests to be counted")
+    for side in sides:
+        assert cohorts()[side]["error_rate"] == 0
+        assert 0 < cohorts()[side]["p50_ms"] <= cohorts()[side]["p99_ms"]
+
+
 def without_figures(status: Mapping[str, Any]) -> list[dict[str, Any]]:
-    hidden = ("origins", "hold_until", "reason")
+    hidden = ("origins", "cohorts", "consistency", "hold_until", "reason")
     return [{k: v for k, v in each.items() if k not in hidden} for each in status["capabilities"]]
 
 

@@ -67,6 +67,24 @@ def test_workloads_get_what_they_need(composition: Composition, tmp_path: Path) 
     assert (cart.env["A"], "MIGRATOR_STATE" in cart.env) == ("b", False)
 
 
+def test_workloads_can_push_metrics_where_the_plan_wants_some(
+    composition: Composition, tmp_path: Path
+) -> None:
+    assert not any(name.startswith("OTEL_") for spec in composition.specs for name in spec.env)
+    otlp = "{name: a, max: 5, otlp: {value: queue, old: monolith, new: cart}}"
+    wanted = PLAN.replace("second_writes: false}]", f"}}], analysis: {{metrics: [{otlp}]}}")
+    for spec in composed(tmp_path, wanted).specs:
+        pushing = {k: v for k, v in spec.env.items() if k.startswith("OTEL_")}
+        assert bool(pushing) == (spec.name in ("cart", "monolith")), spec.name
+        if pushing:
+            assert pushing["OTEL_SERVICE_NAME"] == spec.name
+            assert pushing["OTEL_RESOURCE_ATTRIBUTES"] == f"service.instance.id={spec.name}"
+            url = f"{composition.addresses.controller}/v1/metrics"
+            assert pushing["OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"] == url
+            token = pushing["OTEL_EXPORTER_OTLP_METRICS_HEADERS"].rpartition("%20")[2]
+            assert token == "ab" * 24
+
+
 def test_only_workloads_get_their_secrets(composition: Composition) -> None:
     for spec in composition.specs:
         given = "SHARED" in spec.env

@@ -1,12 +1,15 @@
 """The simulation: what it draws, and that it goes through the controller's own rules."""
 
 from dataclasses import replace
+from functools import partial
 from math import inf
 from random import Random
 from typing import Any
 
 import pytest
 
+from bench.analysis import metric
+from bench.analysis.metric import MetricScenario
 from bench.analysis.scenarios import CASES
 from bench.analysis.simulate import Origin, Run, Scenario, simulate, simulate_all
 from migrator.plan.model import Analysis
@@ -40,7 +43,16 @@ def test_a_fault_begins_when_it_is_said_to() -> None:
 
 def test_the_same_seed_gives_the_same_runs() -> None:
     scenario = replace(SCENARIO, new=replace(BUSY, errors=0.1))
-    assert simulate_all(scenario, 3, 7) == simulate_all(scenario, 3, 7)
+    one = partial(simulate, scenario)
+    assert simulate_all(one, 3, 7) == simulate_all(one, 3, 7)
+
+
+@pytest.mark.parametrize(("new", "failed"), [(0.3, False), (0.01, True)])
+def test_a_metric(new: float, failed: bool) -> None:
+    limits = next(c.scenario.limits for c in CASES if isinstance(c.scenario, MetricScenario))
+    scenario = MetricScenario(limits=limits, old=0.3, new=new, rate=10)
+    run = metric.simulate(scenario, Random(1))  # noqa: S311 - a simulation
+    assert (run.failed < inf, run.passed) == (failed, not failed)
 
 
 def test_names_of_results_differ() -> None:

@@ -178,6 +178,7 @@ EVERYBODY = [
     ("GET", "{environments}/production"),
     ("GET", "{environments}/production/export"),
     ("GET", "/api/v2/flag-statuses/{project}/production"),
+    ("GET", "/api/v2/projects/{project}/flags/a/environments/production/custom-events"),
     ("GET", "/api/v2/auditlog"),
     ("GET", "/api/v2/caller-identity"),
 ]

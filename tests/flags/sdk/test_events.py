@@ -14,7 +14,7 @@ from ldclient.migrations import Origin, Stage
 from ldclient.migrations.types import Operation
 
 from flag_builders import ON, Wait, an_environment
-from flags.model import Counter, Measure, Sum
+from flags.model import Counter, Measure, Snapshot, Sum
 from flags.sdk import events as module
 from flags.sdk.events import MAX_EVENTS, Ingestion, now_minute
 from flags.sdk.seen import Seen
@@ -39,6 +39,7 @@ DIAGNOSTIC = [
     pytest.param("/mobile/events/diagnostic", "mobile", id="mobile-diagnostic"),
 ]
 every_path = pytest.mark.parametrize(("path", "key"), COUNTED + DIAGNOSTIC)
+NO_FLAGS = Snapshot(environment="production", flags={}, segments={})
 counted_path = pytest.mark.parametrize(("path", "key"), COUNTED)
 
 
@@ -252,6 +253,7 @@ def test_a_migration_is_measured(stopped: "Server") -> None:
     assert written.evaluations == {2: 3}
     assert {name: s.times for name, s in written.measures.items()} == {
         "invoked.old": 3, "invoked.new": 3, "consistent": 2, "inconsistent": 1, "error.new": 1,
+        "custom.2.paid": 1,
     }  # fmt: skip
     assert written.custom == {"paid": Sum(1, 9.5)}
 
@@ -292,7 +294,7 @@ class TestIngestion:
         }  # fmt: skip
         before = now_minute()
         for _ in range(2):
-            ingestion.add(self.ENVIRONMENT, [a_summary(3, "a"), migration])
+            ingestion.add(self.ENVIRONMENT, [a_summary(3, "a"), migration], NO_FLAGS)
         counts, measures = ingestion.take()
         assert sum(counts.values()) == 6
         assert sum(s.total for s in measures.values()) == 10.0
@@ -306,7 +308,7 @@ class TestIngestion:
         ingestion = Ingestion(Seen())
         alice, nobody = {"kind": "user", "key": "alice"}, {"kind": "user"}
         found = [{"kind": "index", "context": c} for c in (nobody, alice)]
-        ingestion.add(self.ENVIRONMENT, found)
+        ingestion.add(self.ENVIRONMENT, found, NO_FLAGS)
         assert [c.canonical_key for c in ingestion.seen.recent("cms", "production")] == ["alice"]
 
     def test_what_waits_is_limited(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -316,8 +318,9 @@ class TestIngestion:
         ingestion = Ingestion(Seen())
         for _ in range(2):
             for flag in ("a", "b", "c"):
-                ingestion.add(self.ENVIRONMENT, [a_summary(1, flag)])
-                ingestion.add(self.ENVIRONMENT, [{"kind": "custom", "key": flag}])
+                ingestion.add(self.ENVIRONMENT, [a_summary(1, flag)], NO_FLAGS)
+                custom = {"kind": "custom", "key": flag}
+                ingestion.add(self.ENVIRONMENT, [custom], NO_FLAGS)
         counts, measures = ingestion.take()
         assert counts == {Counter("cms", "production", flag, 5, 3): 2 for flag in ("a", "b")}
         assert measures == {

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from migrator.analysis.alpha import ALPHA
 from migrator.analysis.quantile import log_evidence_of_slowdown
 from migrator.analysis.sample import Histogram
-from migrator.analysis.verdict import ALPHA
 
 BOUNDS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 FINE = tuple(2 ** (step / 8) for step in range(100))

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from migrator.analysis.alpha import ALPHA
 from migrator.analysis.sequential import (
     Rate,
     log_evidence_of_increase,
     requests_to_see,
     stake,
 )
-from migrator.analysis.verdict import ALPHA
 
 RUNS, LOOKS, BATCH = 150, 50, 10
 REFUTED = log(1 / ALPHA)

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from migrator.analysis.proportion import MIN_JUDGED
 from migrator.analysis.sample import NOTHING, Histogram, Sample
 from migrator.analysis.stats import Counters
 from migrator.analysis.verdict import (
     CONFIRM,
-    MIN_JUDGED,
     Outcome,
     Verdict,
     confirm,

@@ -57,6 +57,19 @@ def test_a_misspelt_name_gets_a_suggestion(plan: Migration) -> None:
     assert found.value.hint == "did you mean publishing?"
 
 
+def cohort(origin: str, requests: int, ms: float | None) -> dict[str, Any]:
+    return {
+        "stage": "live",
+        "origin": origin,
+        "requests": requests,
+        "errors": 2,
+        "error_rate": 2 / requests,
+        "p50_ms": ms,
+        "p95_ms": ms,
+        "p99_ms": ms,
+    }
+
+
 def status(**changes: Any) -> dict[str, Any]:
     capability = {
         "name": "publishing",
@@ -72,6 +85,17 @@ def status(**changes: Any) -> dict[str, Any]:
             "old": {"requests": 300, "errors": 0, "p99_ms": 8.25},
             "new": {"requests": 100, "errors": 2, "p99_ms": 31.5},
         },
+        "cohorts": [cohort("old", 300, None), cohort("new", 100, 31.5)],
+        "consistency": {"compared": 400, "different": 1, "rate": 0.9975},
+        "metrics": [
+            {
+                "name": "checkout-failures",
+                "old": {"count": 3, "total": 120},
+                "new": {"count": 1, "total": 30},
+                "problem": None,
+            },
+            {"name": "queue", "old": None, "new": 12.5, "problem": "it does not answer"},
+        ],
         **changes,
     }
     services = [{"name": "media", "enabled": False}]
@@ -94,6 +118,21 @@ def test_the_table_fits(width: int) -> None:
         assert shown in text
     assert ("p99 32 ms" in text) == (width >= 120)
     assert "media is switched off" in text
+
+
+def test_cohorts_and_metrics_are_shown() -> None:
+    lines = [" ".join(line.split()) for line in drawn(status(), 80).splitlines()]
+    assert "publishing live monolith 300 0.7% - - -" in lines
+    assert "live services 100 2.0% 32 ms 32 ms 32 ms 99.75%" in lines
+    assert "publishing checkout-failures 3/120 1/30" in lines
+    assert "publishing queue - 12.5 it does not answer" in lines
+
+
+def test_before_the_first_look_there_are_no_cohorts() -> None:
+    text = drawn(status(cohorts=None, consistency=None, metrics=[]), 80)
+    assert "publishing" in text
+    assert "origin" not in text
+    assert "metric" not in text
 
 
 def test_the_reason_is_shown_when_it_does_not_go_on() -> None:

@@ -171,6 +171,7 @@ class Play:
         self.controller = Controller(
             self.plan, schedules, self.log, flags=flags, proxy=proxy, clock=lambda: self.now
         )
+        self._process.push_async_callback(self.controller.metrics.close)
 
     async def stop(self) -> None:
         await self._process.aclose()

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from migrator.analysis.proportion import MIN_JUDGED
 from migrator.analysis.sample import NOTHING, Sample
 from migrator.analysis.stats import Counters, Key
-from migrator.analysis.verdict import MIN_JUDGED, Outcome, Verdict
+from migrator.analysis.verdict import Outcome, Verdict
 from migrator.plan.model import Stage, Step
 from migrator.plan.units import FULL_SHARE
 from migrator.rollout.desired import OFF, DesiredFlag, desired_flag

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from migrator.analysis.proportion import Counts
 from migrator.analysis.sample import NOTHING
 from migrator.errors import StateError
 from migrator.plan.model import Stage, Step
@@ -131,6 +132,22 @@ def test_any_history_is_folded_or_refused(history: list[Kind]) -> None:
             continue
         taken.append(happened)
     assert fold(taken, "shop") == rollout
+
+
+def test_counts_of_metrics_add_up_within_a_rollout(in_phase: Make) -> None:
+    first, second = ({"a": {"count": n, "total": 10 * n}} for n in (1, 2))
+    rollout = in_phase(Phase.PAUSED)
+    for metrics in (first, {}, second, {"b": {"count": 0, "total": 5}}):
+        rollout = apply(rollout, event(Kind.MEASURED, {**WINDOW, "metrics": metrics}))
+    assert rollout.metrics == {"a": Counts(3, 30), "b": Counts(0, 5)}
+    begun = replace(in_phase(Phase.PENDING, begun=False), metrics=rollout.metrics)
+    assert apply(begun, event(Kind.STARTED)).metrics == {}
+
+
+@pytest.mark.parametrize("metrics", [None, 3, {"a": None}, {"a": {"count": 1}}], ids=repr)
+def test_spoilt_counts_of_metrics(in_phase: Make, metrics: Any) -> None:
+    with pytest.raises(IllegalEvent, match="lacks or spoils"):
+        apply(in_phase(Phase.PAUSED), event(Kind.MEASURED, {**WINDOW, "metrics": metrics}))
 
 
 OFFS = [
