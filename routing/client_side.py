@@ -63,6 +63,7 @@ class ClientConnection(BatchedProtocol):
         "_lane",
         "_minted",
         "_mode",
+        "_paused",
         "_peer",
         "_proxy",
         "_scheme",
@@ -100,6 +101,8 @@ class ClientConnection(BatchedProtocol):
         self._adorned = False
         self._at_end = False
         self._upstream_eof = False
+        self._paused = False
+        """Nothing is read: an origin, or this client, does not take what it is sent."""
         self._body_left = 0
         self._chunks: ChunkedBody | None = None
         self.request_complete = True
@@ -138,12 +141,15 @@ class ClientConnection(BatchedProtocol):
         elif mode == _IN_HEAD:
             self._read_more_head(data)
         elif mode == _TUNNEL:
+            if self.deadline != _NEVER:
+                self.expect_progress(self._proxy.routing.timeouts.stall)
             self._exchange.send(data)
 
     def eof_received(self) -> bool:
         self.flush()
         self._at_end = True
         if self._mode == _TUNNEL:
+            self.expect_progress(self._proxy.routing.timeouts.stall)
             self._exchange.send_eof()
             return self._transport.can_write_eof() and not self._upstream_eof
         # Without TLS a client that has said all may still listen.
@@ -162,12 +168,21 @@ class ClientConnection(BatchedProtocol):
     def pause_writing(self) -> None:
         self.writing_paused = True
         self._exchange.pause_answer()
+        if self._mode in (_IDLE, _IN_HEAD):
+            # Who does not take answers gets no further ones: they would be held here.
+            self.pause_reading()
 
     def resume_writing(self) -> None:
         self.writing_paused = False
-        if self._mode == _BUSY:
-            self.expect_progress(self._proxy.routing.timeouts.stall)
-        self._exchange.resume_answer()
+        if self._mode == _IDLE:
+            self.expect_progress(self._proxy.routing.timeouts.idle)
+            self._take_next()
+        elif self._mode == _IN_HEAD:
+            self.resume_reading()
+        else:
+            if self._mode == _BUSY and self.deadline != _NEVER:
+                self.expect_progress(self._proxy.routing.timeouts.stall)
+            self._exchange.resume_answer()
 
     def _count(self, most: int) -> None:
         """Count this connection for its address; refuse it beyond `most`."""
@@ -189,10 +204,12 @@ class ClientConnection(BatchedProtocol):
 
     def late(self) -> None:
         """The deadline, or the end of the time for the whole request, has passed."""
-        if self._mode == _BUSY:
+        if self.writing_paused:
+            self.abort()
+        elif self._mode == _BUSY:
             if self.end < self._proxy.now:
                 self._exchange.expire()
-            elif self.request_complete or not self._transport.is_reading():
+            elif self.request_complete or self._paused:
                 self._exchange.late()
             else:
                 self._refuse_body(408, None)
@@ -217,6 +234,13 @@ class ClientConnection(BatchedProtocol):
         if connection is not None and not self._transport.is_closing():
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self._transport.abort()
+
+    def close(self) -> None:
+        """Close after what has been written, and cut a client that does not take it."""
+        self._mode = _LINGER
+        self.end = _NEVER
+        self.expect_progress(self._proxy.routing.timeouts.stall)
+        super().close()
 
     # Reading requests.
 
@@ -394,7 +418,7 @@ class ClientConnection(BatchedProtocol):
         """Keep pipelined bytes until the request before them is answered."""
         self._buffer += data
         if len(self._buffer) > MAX_PENDING:
-            self._transport.pause_reading()
+            self.pause_reading()
 
     def _forwarded_lines(self, head: RequestHead) -> bytes:
         trusted = self._proxy.routing.trusted
@@ -417,9 +441,9 @@ class ClientConnection(BatchedProtocol):
             forward = self._lane.changes.response(forward)
         if head.body == UNTIL_CLOSE or self._proxy.draining or not self.request_complete:
             self._closes = True
-        if self.wants_payload and head.body == CHUNKED:
+        if self.wants_payload:
             forward = _CODING_LINE.sub(b"", forward)
-            self._closes = True
+            self._closes = self._closes or head.body == CHUNKED
         extra = self._extra_lines() if self._closes or self._adorned else b""
         self.write(b"".join((forward, _VIA, extra, b"\r\n", body)))
         if complete:
@@ -433,14 +457,20 @@ class ClientConnection(BatchedProtocol):
     def tunnel(self, head: ResponseHead, data: bytes) -> None:
         self._mode = _TUNNEL
         self.end = _NEVER
+        self.probe_peer()
         lines = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
         self.write(b"".join((head.forward, _VIA, self._decision_lines(), lines, b"\r\n", data)))
         held, self._buffer = self._buffer, b""
-        self._transport.resume_reading()
+        self.resume_reading()
         if held:
             self._exchange.send(held)
+        if self._at_end:
+            self.expect_progress(self._proxy.routing.timeouts.stall)
+            self._exchange.send_eof()
 
     def tunnel_data(self, data: bytes) -> None:
+        if self.deadline != _NEVER:
+            self.expect_progress(self._proxy.routing.timeouts.stall)
         self.write(data)
 
     def tunnel_eof(self) -> bool:
@@ -448,6 +478,7 @@ class ClientConnection(BatchedProtocol):
         if self._at_end or self._transport.is_closing():
             self.close()
             return False
+        self.expect_progress(self._proxy.routing.timeouts.stall)
         self.write_eof()
         return True
 
@@ -463,9 +494,12 @@ class ClientConnection(BatchedProtocol):
         self._finish()
 
     def pause_reading(self) -> None:
-        self._transport.pause_reading()
+        self._paused = True
+        if not self._transport.is_closing():
+            self._transport.pause_reading()
 
     def resume_reading(self) -> None:
+        self._paused = False
         if not self._transport.is_closing():
             self._transport.resume_reading()
 
@@ -500,20 +534,29 @@ class ClientConnection(BatchedProtocol):
             self._end_record(complete=True)
         if not self.request_complete:
             self._linger()
+        elif self._closes and self._buffer and not self._at_end:
+            # To close with more on its way would reset the connection, and the answer be lost.
+            self._linger()
         elif self._closes or (self._at_end and not self._buffer):
-            self._mode = _LINGER
-            self.end = _NEVER
             self.close()
         else:
             self._mode = _IDLE
             self.end = _NEVER
             self.expect_progress(self._proxy.routing.timeouts.idle)
-            if self._buffer:
-                data, self._buffer = self._buffer, b""
-                self._transport.resume_reading()
-                self._read_head(data)
-                if self._at_end and not (self._mode == _BUSY and self.request_complete):
-                    self.close()  # the rest of this request will not come
+            if self.writing_paused:
+                self.pause_reading()
+            else:
+                self._take_next()
+
+    def _take_next(self) -> None:
+        """The client may ask again, or has done so already."""
+        if self._paused:
+            self.resume_reading()
+        if self._buffer:
+            data, self._buffer = self._buffer, b""
+            self._read_head(data)
+            if self._at_end and not (self._mode == _BUSY and self.request_complete):
+                self.close()  # the rest of this request will not come
 
     def _end_record(self, *, complete: bool) -> None:
         record, self._exchange.record = self._exchange.record, None
@@ -544,6 +587,5 @@ class ClientConnection(BatchedProtocol):
         self.end = _NEVER
         self._buffer = b""
         self.expect_progress(LINGER_SECONDS)
-        if not self._transport.is_closing():
-            self._transport.resume_reading()
-            self.write_eof()
+        self.resume_reading()
+        self.write_eof()

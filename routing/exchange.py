@@ -19,7 +19,7 @@ from routing.message import ResponseHead
 from routing.pool import Endpoint
 from routing.record import Record
 from routing.recovery import SERVER_ERRORS, STATUS_OF, Failure, Move
-from routing.stages import SAFE_METHODS, Side
+from routing.stages import SAFE_METHODS, Access, Side
 from routing.trials import Trials
 from routing.upstream_side import UpstreamConnection
 
@@ -86,6 +86,7 @@ class Exchange:
         "_pending_size",
         "_repeatable",
         "_started",
+        "_status",
         "_timeouts",
         "_trials",
         "_websocket",
@@ -114,6 +115,8 @@ class Exchange:
         self._repeatable = False
         self._websocket = False
         self.answered = False
+        self._status = 0
+        """Of the answer, once it has come."""
         self._counted = False
         self._started = 0.0
         self._trials: Trials | None = None
@@ -142,7 +145,7 @@ class Exchange:
         self._timeouts = timeouts
         self._method = method
         self._head = head
-        self._repeatable = not has_body and method in SAFE_METHODS
+        self._repeatable = not has_body and method in SAFE_METHODS and lane.access is Access.READ
         self._websocket = websocket
         self.answered = self._counted = self.fell_back = False
         self._trials = None
@@ -205,7 +208,7 @@ class Exchange:
 
     def late(self) -> None:
         """The time set by `expect_progress` has passed and the origin is to blame."""
-        self._let_go(complete=False)
+        self._end_attempt()
         if self.answered:
             if self.record is not None:
                 self.record.breaks()
@@ -265,6 +268,7 @@ class Exchange:
         self._client.interim(head)
 
     def on_answer(self, head: ResponseHead, body: bytes, *, complete: bool) -> None:
+        self._status = head.status
         if self.record is not None:
             self.record.is_answered(self._side, head.status, monotonic())
         if head.status >= 500 and head.status in SERVER_ERRORS:
@@ -314,9 +318,10 @@ class Exchange:
 
     def on_tunnel(self, head: ResponseHead, data: bytes) -> None:
         if not self._websocket:
-            self.cancel()
+            self._let_go(complete=False)
             self.on_failure(Failure.GARBLED)
             return
+        self._status = head.status
         if self.record is not None:
             self.record.is_answered(self._side, head.status, monotonic())
         if self.fell_back:
@@ -344,8 +349,10 @@ class Exchange:
     def on_broken(self) -> None:
         """The answer broke off after its head had reached the client."""
         self._connection = None
-        self._group.failed(self._endpoint)
-        if not self.fell_back:
+        # An answer that was an error is one failure, however it ends.
+        if self._status not in SERVER_ERRORS:
+            self._group.failed(self._endpoint)
+        if self._status < 500 and not self.fell_back:
             self._lane.cell.errors += 1
         if self.record is not None:
             self.record.breaks()
@@ -496,7 +503,9 @@ class Exchange:
             return
         if endpoint.full:
             endpoint.overflows += 1
-            self.on_failure(Failure.OVERFLOW)
+            # Not at once: pipelined requests would nest without a limit.
+            self._client.expect_progress(None)
+            self._cancel = self._loop.call_soon(self.overflowed).cancel
             return
         self._client.expect_progress(None)
         self._cancel = endpoint.connect(self)

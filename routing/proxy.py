@@ -121,7 +121,11 @@ class Proxy:
     def _tick(self) -> None:
         # First, so that nothing that goes wrong below ends all time-outs.
         self._timer = self.loop.call_later(TICK_SECONDS, self._tick)
-        self.now = now = monotonic()
+        self.pass_time(monotonic())
+
+    def pass_time(self, now: float) -> None:
+        """It is `now`: what has taken too long ends."""
+        self.now = now
         for client in [
             client for client in self.clients if client.deadline < now or client.end < now
         ]:
