@@ -260,8 +260,10 @@ class ClientConnection(BatchedProtocol):
         self._read_head(joined)
 
     def _read_head(self, data: bytes) -> None:
+        routing = self._proxy.routing
+        reader = routing.believing_reader if self._trusted else routing.reader
         try:
-            head = self._proxy.routing.reader.read(data)
+            head = reader.read(data)
         except BadMessage as exc:
             empty = _EMPTY_LINES(data)
             if empty is not None:

@@ -100,7 +100,9 @@ class Routing:
         """`groups`: by the service's name; None is the monolith."""
         self.table = RouteTable(config.capabilities)
         self.contexts = ContextReader(config.context, tokens)
-        self.reader = request_reader(config, self.contexts, self.table)
+        self.reader = request_reader(config, self.contexts, self.table, believed=False)
+        self.believing_reader = request_reader(config, self.contexts, self.table, believed=True)
+        """For trusted peers."""
         self.limits = config.limits
         self.trusted = Trusted(config.trusted, config.forwarded)
         self.max_body = sys.maxsize if config.limits.body is None else config.limits.body
