@@ -29,6 +29,8 @@ UNKNOWN = {"version": None, "on": None}
 
 MAX_WRITES = 1000
 """Entries of the journal in one answer."""
+MAX_DIGITS = 18
+"""Of the number of an entry: more do not fit in the 64 bits of SQLite."""
 
 
 def application(
@@ -152,7 +154,7 @@ def application(
         """Entries of the journal of second writes, oldest first; never what they say."""
         asked = request.query_params
         after = asked.get("after", "0")
-        if not after.isdecimal():
+        if not after.isdecimal() or len(after) > MAX_DIGITS:
             return JSONResponse({"message": f"after: {after!r} is not a number"}, 400)
 
         def read() -> list[Mapping[str, Any]]:

@@ -39,6 +39,9 @@ def test_metrics_and_configuration(begin: Begin, wait_until: Until) -> None:
             document = (await http.get(f"{world.admin}/config")).json()
             assert document["capabilities"]["publishing"]["flag"] == "publishing"
             assert document["timeouts"]["idle"] == 75.0, "defaults are filled in"
+            for number in ("x", "9" * 30, "9" * 5000):
+                answer = await http.get(f"{world.admin}/writes?after={number}")
+                assert answer.status_code == 400
             listed = (await http.get(f"{world.admin}/")).json()
             assert {"/", "/healthz", "/readyz", "/flags", "/config"} <= set(listed)
             assert all(listed.values()), "each path says what it is"
