@@ -7,6 +7,7 @@ from time import monotonic
 
 from routing.client_side import ClientConnection
 from routing.config import ProxyConfig
+from routing.connection_counts import ConnectionCounts
 from routing.context import CONTEXT_HEADER
 from routing.copying import Copying
 from routing.evaluator import Evaluator
@@ -44,8 +45,7 @@ class Proxy:
         self.stats = Stats()
         self.outcomes = outcomes
         self.clients: set[ClientConnection] = set()
-        self.connections: dict[bytes, int] = {}
-        """Open connections by address, while the configuration limits them."""
+        self.connections = ConnectionCounts()
         self.now = monotonic()
         self.draining = False
         self.upstreams = Upstreams(self, loop, self.outbox)

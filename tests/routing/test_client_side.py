@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from proxy_in_process import NO_TRUST
 from routing.config import ProxyConfig
 from routing.stages import Side, Stage
 from routing.stats import Cell
-from socketless_proxy import CONFIG, SocketlessProxy, Wire, socketless_proxy
+from socketless_proxy import CONFIG, PEER, SocketlessProxy, Wire, socketless_proxy
 
 Make = Callable[[], SocketlessProxy]
 LARGE = b"x" * 100_000
@@ -311,6 +312,28 @@ def test_nothing_is_chunked_for_a_client_of_http_1_0(make: Make, method: bytes) 
     says(proxy, origin, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + body)
     assert b"chunked" not in client.written
     assert client.end == "closed"
+
+
+def test_a_new_configuration_holds_for_the_next_request_of_an_open_connection(make: Make) -> None:
+    proxy = make()
+    request = GET.replace(
+        b"\r\n\r\n", b"\r\nX-Real-IP: 4711\r\nX-Forwarded-For: 198.51.100.7\r\n\r\n"
+    )
+    client, origin = ask(proxy, request)
+    says(proxy, origin, OK)
+    assert b"4711" not in origin.written
+    assert f"\r\nX-Forwarded-For: {PEER}\r\n".encode() in origin.written
+    for changes, expected in (
+        ({"trusted": [PEER]}, f"X-Forwarded-For: 198.51.100.7, {PEER}\r\n"),
+        ({"forwarded": "rfc7239"}, f"Forwarded: for={PEER};proto=http;host=a\r\n"),
+        ({}, f"X-Forwarded-For: {PEER}\r\n"),
+    ):
+        proxy.proxy.apply(config(**changes), NO_TRUST)
+        origin.written = b""
+        says(proxy, client, request)
+        assert b"\r\n" + expected.encode() in origin.written
+        assert (b"4711" in origin.written) is ("trusted" in changes)
+        says(proxy, origin, OK)
 
 
 def test_both_ends_of_a_tunnel_are_probed(make: Make) -> None:

@@ -20,6 +20,8 @@ from routing.stages import Stage
 CONFIG = ProxyConfig.model_validate(
     {"migration": "m", "listen": {"port": 0}, "gateway": {"port": 0}, "monolith": "http://old"}
 )
+PEER = "192.0.2.7"
+"""Address of all clients, and of all origins."""
 
 
 class Wire(asyncio.Transport):
@@ -42,7 +44,7 @@ class Wire(asyncio.Transport):
         """Only its options are set."""
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        return self.socket if name == "socket" else default
+        return {"socket": self.socket, "peername": (PEER, 4711)}.get(name, default)
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         assert isinstance(protocol, asyncio.Protocol)
