@@ -36,6 +36,7 @@ LINGER_SECONDS = 2.0
 _NEVER = float("inf")
 _IDLE, _IN_HEAD, _BUSY, _TUNNEL, _LINGER, _CLOSED = range(6)
 _CODING_LINE = re.compile(rb"(?im)^transfer-encoding:[^\r]*+\r\n")
+_DATE = re.compile(rb"\n(?i:date):").search
 _EMPTY_LINES = re.compile(rb"(?:\r\n)++").match
 _RESET = struct.pack("ii", 1, 0)
 _VIA = b"Via: 1.1 migrator\r\n"
@@ -78,7 +79,7 @@ class ClientConnection(BatchedProtocol):
         self._buffer = b""
         self._lane = proxy.routing.unrouted
         self._counted: bytes | None = None
-        """The address that this connection is counted for."""
+        """Whom this connection is counted for."""
         self._closes = False
         self._adorned = False
         self._at_end = False
@@ -102,10 +103,10 @@ class ClientConnection(BatchedProtocol):
         self._visitor.arrive(transport)
         proxy.clients.add(self)
         most = proxy.routing.limits.connections_per_client
-        address = self._visitor.countable if most else None
-        if address is not None:
-            if proxy.connections.take(address, most):
-                self._counted = address
+        client = self._visitor.countable if most else None
+        if client is not None:
+            if proxy.connections.take(client, most):
+                self._counted = client
             else:
                 self._refuse(429, f"This address has more than {most} connections.")
 
@@ -353,6 +354,9 @@ class ClientConnection(BatchedProtocol):
         forward = head.forward
         if self._lane.changes is not None and not self._exchange.fell_back:
             forward = self._lane.changes.response(forward)
+        if _DATE(forward) is None:
+            # RFC 9110, 6.6.1.
+            forward += f"Date: {formatdate(usegmt=True)}\r\n".encode()
         if head.body == UNTIL_CLOSE or self._proxy.draining or not self.request_complete:
             self._closes = True
         if self.wants_payload:

@@ -1,4 +1,4 @@
-"""How many connections each address has open. Pure."""
+"""How many connections each client has open. Pure."""
 
 
 class ConnectionCounts:
@@ -9,17 +9,17 @@ class ConnectionCounts:
     def __init__(self) -> None:
         self._open: dict[bytes, int] = {}
 
-    def take(self, address: bytes, most: int) -> bool:
+    def take(self, client: bytes, most: int) -> bool:
         """Count one more, to be given back; False if there are `most` already."""
-        count = self._open.get(address, 0)
+        count = self._open.get(client, 0)
         if count >= most:
             return False
-        self._open[address] = count + 1
+        self._open[client] = count + 1
         return True
 
-    def give(self, address: bytes) -> None:
-        left = self._open[address] - 1
+    def give(self, client: bytes) -> None:
+        left = self._open[client] - 1
         if left:
-            self._open[address] = left
+            self._open[client] = left
         else:
-            del self._open[address]
+            del self._open[client]

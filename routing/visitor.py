@@ -14,6 +14,7 @@ from routing.decisions import Propagated
 from routing.evaluator import Known
 from routing.lanes import Routing
 from routing.message import RequestHead, RequestReader
+from routing.networks import network_of
 
 if TYPE_CHECKING:
     from routing.proxy import Proxy
@@ -75,8 +76,9 @@ class Visitor:
 
     @property
     def countable(self) -> bytes | None:
-        """The address that connections are counted for, if they are limited for this visitor."""
-        return None if self._trusted or self._peer == b"unknown" else self._peer
+        """What connections are counted for, if they are limited for this visitor: the address, or
+        the network of IPv6 that one client has to itself (RFC 6177)."""
+        return None if self._trusted else network_of(self._peer, 32, 64)
 
     @property
     def reader(self) -> RequestReader:

@@ -304,6 +304,40 @@ def test_what_follows_a_last_request_does_not_reset_its_answer(make: Make) -> No
     assert client.end
 
 
+@pytest.mark.parametrize("date", [b"", b"Date: Mon", b"date: Mon", b"DATE: Mon", b"X-Date: Mon"])
+def test_every_answer_has_one_date(make: Make, date: bytes) -> None:
+    """RFC 9110, 6.6.1."""
+    proxy = make()
+    client, origin = ask(proxy, GET)
+    says(proxy, origin, OK.replace(b"\r\n", b"\r\n" + date + b"\r\n" * bool(date), 1))
+    head = client.written.partition(b"\r\n\r\n")[0].lower()
+    assert head.count(b"\r\ndate: ") == 1
+    assert head.count(b"mon") == bool(date)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "most"),
+    [
+        ("192.0.2.1", "192.0.2.2", 2),
+        ("2001:db8::1", "2001:db8::2", 1),
+        ("2001:db8::1", "2001:db8:0:1::1", 2),
+        ("::ffff:192.0.2.1", "192.0.2.1", 1),
+    ],
+)
+def test_connections_are_counted_for_each_client(one: str, other: str, most: int) -> None:
+    with socketless_proxy(config(limits={"connections_per_client": 1})) as make:
+        proxy = make()
+        clients = [proxy.client(peer) for peer in (one, other, one)]
+        proxy.settle()
+        refused = [client.written.startswith(ANSWER + b"429 ") for client in clients]
+        assert refused == [False, most == 1, True]
+        clients[0].close()
+        proxy.settle()
+        client = proxy.client(one)
+        proxy.settle()
+        assert not client.written
+
+
 @pytest.mark.parametrize("method", [b"GET", b"HEAD"])
 def test_nothing_is_chunked_for_a_client_of_http_1_0(make: Make, method: bytes) -> None:
     proxy = make()

@@ -1,5 +1,6 @@
 """What waits comes out once, in its order."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,11 +17,8 @@ def test_all_of_it_once(bodies: list[list[bytes]]) -> None:
         assert pending.take() == b""
 
 
-def test_full_beyond_the_limit() -> None:
+@pytest.mark.parametrize(("size", "full"), [(MAX_PENDING, False), (MAX_PENDING + 1, True)])
+def test_full_beyond_the_limit(size: int, full: bool) -> None:
     pending = PendingBody()
-    pending.add(b"x" * MAX_PENDING)
-    assert not pending.full
-    pending.add(b"x")
-    assert pending.full
-    pending.take()
-    assert not pending.full
+    pending.add(b"x" * size)
+    assert pending.full is full

@@ -21,14 +21,15 @@ CONFIG = ProxyConfig.model_validate(
     {"migration": "m", "listen": {"port": 0}, "gateway": {"port": 0}, "monolith": "http://old"}
 )
 PEER = "192.0.2.7"
-"""Address of all clients, and of all origins."""
+"""Address of all origins, and of clients."""
 
 
 class Wire(asyncio.Transport):
     """One end of a connection. `written` is what the proxy has said, `end` how it has ended."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, peer: str = PEER) -> None:
         super().__init__()
+        self._peer = peer
         self._loop = loop
         self._protocol: asyncio.Protocol | None = None
         self._reading = True
@@ -44,7 +45,7 @@ class Wire(asyncio.Transport):
         """Only its options are set."""
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        return {"socket": self.socket, "peername": (PEER, 4711)}.get(name, default)
+        return {"socket": self.socket, "peername": (self._peer, 4711)}.get(name, default)
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         assert isinstance(protocol, asyncio.Protocol)
@@ -156,9 +157,9 @@ class SocketlessProxy:
         """Connections to the origin, in the order of their opening."""
         return self._loop.wires
 
-    def client(self) -> Wire:
-        """A new connection of a user."""
-        wire = Wire(self._loop)
+    def client(self, peer: str = PEER) -> Wire:
+        """A new connection of a user, who comes from the address `peer`."""
+        wire = Wire(self._loop, peer)
         wire.set_protocol(self.proxy.edge())
         return wire
 
