@@ -5,6 +5,7 @@ decision. One object for each connection, which says what holds for its request 
 """
 
 import asyncio
+import base64
 from typing import TYPE_CHECKING
 
 from routing.baggage import unpack
@@ -27,6 +28,7 @@ class Visitor:
     `source`: the address that the PROXY protocol gave instead of the peer's."""
 
     __slots__ = (
+        "_certificate",
         "_forwarded",
         "_host",
         "_peer",
@@ -52,6 +54,8 @@ class Visitor:
         self._routing = proxy.routing
         self._peer = source or b""
         self._scheme = b"http"
+        self._certificate: bytes | None = None
+        """Of the client, in DER, if it has shown one."""
         self._trusted = False
         self._host = b"\r"
         self._forwarded = b""
@@ -70,8 +74,10 @@ class Visitor:
         name = transport.get_extra_info("peername")
         if not self._peer:
             self._peer = name[0].encode() if name else b"unknown"
-        if transport.get_extra_info("ssl_object") is not None:
+        secure = transport.get_extra_info("ssl_object")
+        if secure is not None:
             self._scheme = b"https"
+            self._certificate = secure.getpeercert(binary_form=True)
         self._obey(self._proxy.routing)
 
     @property
@@ -173,4 +179,7 @@ class Visitor:
         if head.host != self._host:
             self._host = head.host
             self._forwarded = trusted.begun(self._peer, self._scheme, head.host) + _VIA
+            if self._certificate is not None and self._routing.passes_certificates:
+                shown = base64.b64encode(self._certificate)
+                self._forwarded += b"Client-Cert: :%b:\r\n" % shown
         return self._forwarded
