@@ -354,7 +354,7 @@ class ClientConnection(BatchedProtocol):
         forward = head.forward
         if self._lane.changes is not None and not self._exchange.fell_back:
             forward = self._lane.changes.response(forward)
-        if _DATE(forward) is None:
+        if b"\nDate:" not in forward and _DATE(forward) is None:
             # RFC 9110, 6.6.1.
             forward += f"Date: {formatdate(usegmt=True)}\r\n".encode()
         if head.body == UNTIL_CLOSE or self._proxy.draining or not self.request_complete:

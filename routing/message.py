@@ -133,7 +133,7 @@ class ResponseHead:
 class RequestReader:
     """Reads request heads. `wanted`: names of further fields to look at (for the context
     and for routes that depend on them). `believed`: peers are believed in what they say of their
-    clients; what others say of themselves is not forwarded."""
+    clients; what others say of themselves is neither forwarded nor looked at."""
 
     def __init__(
         self,
@@ -159,6 +159,9 @@ class RequestReader:
         is_dropped = re.compile(one_of(dropped)).fullmatch
         self._kept = frozenset(name for name in names if is_dropped(name) is None)
         """Names of looked-at fields that are forwarded."""
+        ignored = MISREAD if believed else (*MISREAD, *REPLACED, *VOUCHED)
+        self._is_ignored = re.compile(one_of(ignored)).fullmatch
+        """Whether a field that is not forwarded does not count here either."""
         self._host = b""
         """The Host that was found valid last; mostly it is the next one's, too."""
 
@@ -183,12 +186,14 @@ class RequestReader:
         kept = self._kept
         for name, value in self._scan(data, line_end, end):
             name = name.lower()
+            if name not in kept:
+                drops = True
+                if self._is_ignored(name) is not None:
+                    continue
             value = value.rstrip(b" \t")
             if name in fields:
                 value = fields[name] + (b"; " if name == b"cookie" else b", ") + value
             fields[name] = value
-            if name not in kept:
-                drops = True
         body = 0
         if b"content-length" in fields or b"transfer-encoding" in fields:
             body = _request_framing(fields, minor)
