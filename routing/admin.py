@@ -7,12 +7,15 @@ Served by the parent, on loopback by default. Read-only: nothing here changes an
 import contextlib
 import time
 from collections.abc import Callable, Mapping
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import Any
 
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -29,6 +32,8 @@ UNKNOWN = {"version": None, "on": None}
 
 MAX_WRITES = 1000
 """Entries of the journal in one answer."""
+MAX_DIGITS = 18
+"""Of the number of an entry: more do not fit in the 64 bits of SQLite."""
 
 
 def application(
@@ -152,7 +157,7 @@ def application(
         """Entries of the journal of second writes, oldest first; never what they say."""
         asked = request.query_params
         after = asked.get("after", "0")
-        if not after.isdecimal():
+        if not after.isdecimal() or len(after) > MAX_DIGITS:
             return JSONResponse({"message": f"after: {after!r} is not a number"}, 400)
 
         def read() -> list[Mapping[str, Any]]:
@@ -189,7 +194,31 @@ def application(
         Route("/parity", parity),
         Route("/config", configuration),
     ]
-    return Starlette(routes=paths)
+    return Starlette(
+        routes=paths, middleware=[Middleware(BaseHTTPMiddleware, dispatch=_by_address)]
+    )
+
+
+async def _by_address(request: Request, call_next: RequestResponseEndpoint) -> Response:
+    """On loopback, nobody but a browser that was led there asks for another machine's name (DNS
+    rebinding): the page that led it may read the answer."""
+    server = request.scope.get("server")
+    host = request.url.hostname or ""
+    if server and _is_loopback(server[0]) and host != "localhost" and _address(host) is None:
+        return JSONResponse({"message": f"Host: {host!r} is not served, expected an address"}, 421)
+    return await call_next(request)
+
+
+def _is_loopback(text: str) -> bool:
+    address = _address(text)
+    return address is not None and address.is_loopback
+
+
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(text)
+    except ValueError:
+        return None
 
 
 def _waiting(state: Path) -> list[dict[str, Any]]:

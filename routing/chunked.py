@@ -8,6 +8,7 @@ import re
 import sys
 
 from routing.errors import BadMessage
+from routing.field_names import TOKEN, forbidden_in_trailers
 
 MAX_SIZE_LINE = 4 * 1024
 MAX_EXTENSIONS = 16 * 1024
@@ -16,9 +17,7 @@ MAX_TRAILERS = 16 * 1024
 
 # Neither 16 digits, which overflow a signed number, nor "bad" white space before an extension.
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})((?:;[\t\x20-\x7e\x80-\xff]*)?)").fullmatch
-_TRAILER = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++:[\t\x20-\x7e\x80-\xff]*+").fullmatch
-_FORBIDDEN = (b"content-length", b"transfer-encoding", b"host", b"connection", b"x-migrator-")
-"""Framing, routing and our own fields do not belong into trailers (RFC 9110, 6.5.1)."""
+_TRAILER = re.compile(rb"%b++:[\t\x20-\x7e\x80-\xff]*+" % TOKEN).fullmatch
 
 _IN_SIZE, _IN_DATA, _AFTER_DATA, _IN_TRAILERS, _DONE = range(5)
 
@@ -92,7 +91,7 @@ class ChunkedBody:
             self._trailers += len(line)
             if self._trailers > MAX_TRAILERS:
                 raise BadMessage(431, f"trailers are longer than {MAX_TRAILERS} bytes")
-            if _TRAILER(line) is None or line.lower().startswith(_FORBIDDEN):
+            if _TRAILER(line) is None or forbidden_in_trailers(line):
                 raise BadMessage(400, "a trailer field is not allowed")
 
     def _take_size(self, line: bytes) -> None:

@@ -12,13 +12,10 @@ from email.utils import formatdate
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from routing.baggage import unpack
 from routing.changes import Changes
 from routing.chunked import ChunkedBody
-from routing.context import set_cookie
-from routing.decision import Evaluation
 from routing.errors import BadMessage
-from routing.exchange import MAX_PENDING, Exchange
+from routing.exchange import Exchange
 from routing.message import (
     CHUNKED,
     UNTIL_CLOSE,
@@ -26,7 +23,9 @@ from routing.message import (
     ResponseHead,
 )
 from routing.outbox import BatchedProtocol
+from routing.pending_body import MAX_PENDING
 from routing.problems import problem
+from routing.visitor import Visitor
 
 if TYPE_CHECKING:
     from routing.proxy import Proxy
@@ -37,14 +36,14 @@ LINGER_SECONDS = 2.0
 _NEVER = float("inf")
 _IDLE, _IN_HEAD, _BUSY, _TUNNEL, _LINGER, _CLOSED = range(6)
 _CODING_LINE = re.compile(rb"(?im)^transfer-encoding:[^\r]*+\r\n")
+_DATE = re.compile(rb"\n(?i:date):").search
 _EMPTY_LINES = re.compile(rb"(?:\r\n)++").match
 _RESET = struct.pack("ii", 1, 0)
 _VIA = b"Via: 1.1 migrator\r\n"
 
 
 class ClientConnection(BatchedProtocol):
-    """`edge`: a connection of the edge listener, otherwise of the gateway. `source`: the address
-    that the PROXY protocol gave instead of the peer's."""
+    """For `edge` and `source` see `Visitor`."""
 
     __slots__ = (
         "_adorned",
@@ -54,21 +53,14 @@ class ClientConnection(BatchedProtocol):
         "_chunks",
         "_closes",
         "_counted",
-        "_edge",
         "_exchange",
-        "_exposed",
-        "_forwarded",
         "_head",
-        "_host",
         "_lane",
-        "_minted",
         "_mode",
-        "_peer",
+        "_paused",
         "_proxy",
-        "_scheme",
-        "_trusted",
         "_upstream_eof",
-        "client_address",
+        "_visitor",
         "deadline",
         "end",
         "request_complete",
@@ -81,25 +73,19 @@ class ClientConnection(BatchedProtocol):
     def __init__(self, proxy: "Proxy", *, edge: bool, source: bytes | None = None) -> None:
         super().__init__(proxy.outbox)
         self._proxy = proxy
-        self._edge = edge
+        self._visitor = Visitor(proxy, edge=edge, source=source)
         self._exchange = Exchange(self, proxy.loop)
         self._mode = _IDLE
         self._buffer = b""
-        self._peer = source or b""
-        self._scheme = b"http"
-        self._trusted = False
-        self.client_address = b""
-        """Of the user, as far as trusted peers vouch for it; at the gateway, of the service."""
-        self._host = b"\r"
-        self._forwarded = b""
         self._lane = proxy.routing.unrouted
-        self._minted = b""
-        self._exposed = False
-        self._counted = False
+        self._counted: bytes | None = None
+        """Whom this connection is counted for."""
         self._closes = False
         self._adorned = False
         self._at_end = False
         self._upstream_eof = False
+        self._paused = False
+        """Nothing is read: an origin, or this client, does not take what it is sent."""
         self._body_left = 0
         self._chunks: ChunkedBody | None = None
         self.request_complete = True
@@ -113,18 +99,16 @@ class ClientConnection(BatchedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        peer = transport.get_extra_info("peername")
-        if not self._peer:
-            self._peer = peer[0].encode() if peer else b"unknown"
-        self.client_address = self._peer
-        if transport.get_extra_info("ssl_object") is not None:
-            self._scheme = b"https"
-        self._proxy.clients.add(self)
-        routing = self._proxy.routing
-        self._trusted = not self._edge or routing.trusted.includes(self._peer)
-        most = routing.limits.connections_per_client
-        if most and peer and not self._trusted:
-            self._count(most)
+        proxy = self._proxy
+        self._visitor.arrive(transport)
+        proxy.clients.add(self)
+        most = proxy.routing.limits.connections_per_client
+        client = self._visitor.countable if most else None
+        if client is not None:
+            if proxy.connections.take(client, most):
+                self._counted = client
+            else:
+                self._refuse(429, f"This address has more than {most} connections.")
 
     def data_received(self, data: bytes) -> None:
         mode = self._mode
@@ -138,12 +122,15 @@ class ClientConnection(BatchedProtocol):
         elif mode == _IN_HEAD:
             self._read_more_head(data)
         elif mode == _TUNNEL:
+            if self.deadline != _NEVER:
+                self.expect_progress(self._proxy.routing.timeouts.stall)
             self._exchange.send(data)
 
     def eof_received(self) -> bool:
         self.flush()
         self._at_end = True
         if self._mode == _TUNNEL:
+            self.expect_progress(self._proxy.routing.timeouts.stall)
             self._exchange.send_eof()
             return self._transport.can_write_eof() and not self._upstream_eof
         # Without TLS a client that has said all may still listen.
@@ -153,8 +140,8 @@ class ClientConnection(BatchedProtocol):
         self._mode = _CLOSED
         self.deadline = self.end = _NEVER
         self._proxy.clients.discard(self)
-        if self._counted:
-            self._uncount()
+        if self._counted is not None:
+            self._proxy.connections.give(self._counted)
         self._exchange.cancel()
         if self._exchange.record is not None:
             self._end_record(complete=False)
@@ -162,37 +149,32 @@ class ClientConnection(BatchedProtocol):
     def pause_writing(self) -> None:
         self.writing_paused = True
         self._exchange.pause_answer()
+        if self._mode in (_IDLE, _IN_HEAD):
+            # Who does not take answers gets no further ones: they would be held here.
+            self.pause_reading()
 
     def resume_writing(self) -> None:
         self.writing_paused = False
-        if self._mode == _BUSY:
-            self.expect_progress(self._proxy.routing.timeouts.stall)
-        self._exchange.resume_answer()
-
-    def _count(self, most: int) -> None:
-        """Count this connection for its address; refuse it beyond `most`."""
-        connections = self._proxy.connections
-        count = connections.get(self._peer, 0)
-        if count >= most:
-            self._refuse(429, f"This address has more than {most} connections.")
-            return
-        connections[self._peer] = count + 1
-        self._counted = True
-
-    def _uncount(self) -> None:
-        connections = self._proxy.connections
-        connections[self._peer] -= 1
-        if not connections[self._peer]:
-            del connections[self._peer]
+        if self._mode == _IDLE:
+            self.expect_progress(self._proxy.routing.timeouts.idle)
+            self._take_next()
+        elif self._mode == _IN_HEAD:
+            self.resume_reading()
+        else:
+            if self._mode == _BUSY and self.deadline != _NEVER:
+                self.expect_progress(self._proxy.routing.timeouts.stall)
+            self._exchange.resume_answer()
 
     # Called by the proxy.
 
     def late(self) -> None:
         """The deadline, or the end of the time for the whole request, has passed."""
-        if self._mode == _BUSY:
+        if self.writing_paused:
+            self.abort()
+        elif self._mode == _BUSY:
             if self.end < self._proxy.now:
                 self._exchange.expire()
-            elif self.request_complete or not self._transport.is_reading():
+            elif self.request_complete or self._paused:
                 self._exchange.late()
             else:
                 self._refuse_body(408, None)
@@ -218,6 +200,13 @@ class ClientConnection(BatchedProtocol):
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self._transport.abort()
 
+    def close(self) -> None:
+        """Close after what has been written, and cut a client that does not take it."""
+        self._mode = _LINGER
+        self.end = _NEVER
+        self.expect_progress(self._proxy.routing.timeouts.stall)
+        super().close()
+
     # Reading requests.
 
     def _read_more_head(self, data: bytes) -> None:
@@ -237,7 +226,7 @@ class ClientConnection(BatchedProtocol):
 
     def _read_head(self, data: bytes) -> None:
         try:
-            head = self._proxy.routing.reader.read(data)
+            head = self._visitor.reader.read(data)
         except BadMessage as exc:
             empty = _EMPTY_LINES(data)
             if empty is not None:
@@ -257,76 +246,35 @@ class ClientConnection(BatchedProtocol):
     def _begin(self, head: RequestHead, data: bytes) -> None:
         proxy = self._proxy
         routing = proxy.routing
-        evaluator = proxy.evaluator
-        propagator = proxy.propagator
-        preparation = routing.contexts.preparation
-        if self._edge:
-            if self._trusted:
-                self.client_address = routing.trusted.client(head.fields, self._peer)
-            if preparation is not None:
-                preparation.at_edge(head.fields, head.query, self.client_address)
-            identity, self._minted = routing.contexts.at_edge(head.fields)
-            known = evaluator.known(identity, routing.contexts.build)
-            told = propagator.overridden(head, known) if propagator.overrides else None
-        else:
-            if propagator.baggage:
-                unpack(head.fields)
-            if preparation is not None:
-                preparation.at_gateway(head.fields)
-            identity = routing.contexts.at_gateway(head.fields)
-            known = evaluator.known(identity, routing.contexts.build)
-            told = propagator.extract(head.fields, known)
-        route = routing.table.match(head.method, head.path, head)
-        if route is None:
-            evaluation = None
-            lane = routing.unrouted
-        else:
-            if told is None:
-                evaluation = evaluator.evaluate(route.flag, known)
-            else:
-                evaluation = propagator.settle(route, known, told)
-            lane = routing.lane(route, head.method, evaluation.stage)
-        if told is not None:
-            propagated = told
-        elif known.fresh_until > proxy.now:
-            propagated = known.propagated
-        else:
-            propagated = propagator.refresh(known, proxy.now)
-        if propagator.baggage:
-            propagator.add_baggage(head, propagated)
+        visitor = self._visitor
+        visitor.decide(head)
+        lane = visitor.lane
         self._lane = lane
         self._head = head
         self._mode = _BUSY
         self.end = proxy.now + routing.total
         self._closes = not head.keep_alive
-        expose = routing.expose
-        self._exposed = expose is not None and expose.to(
-            self.client_address, overridden=told is not None and not told.carried
-        )
-        self._adorned = self._exposed or bool(self._minted) or not head.minor
+        self._adorned = visitor.exposed or bool(visitor.minted) or not head.minor
         self.wants_payload = head.minor == 0
         self.request_complete = head.body == 0
-        out = b"".join(
-            (
-                head.forward,
-                self._forwarded_lines(head),
-                propagated.lines,
-                lane.stage_line,
-                b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n" if head.websocket else b"\r\n",
-            )
-        )
+        out = visitor.request(head)
         watch = proxy.watch
         watch.left -= 1
         if watch.left < 0:
             self._exchange.record = watch.begin(
-                head, lane, evaluation, known.context, self.client_address, edge=self._edge
+                head,
+                lane,
+                visitor.evaluation,
+                visitor.known.context,
+                visitor.address,
+                edge=visitor.edge,
             )
         if lane.changes is not None and lane.changes.redirects:
-            self._redirect(lane.changes, evaluation, data)
+            self._redirect(lane.changes, data)
             return
         copy = None
         if lane.also is not None and not head.websocket:
-            copy = lane.also.copy(head, known.header, out)
+            copy = lane.also.copy(head, visitor.known.header, out)
             if copy is not None:
                 out = copy.head
                 if self._exchange.record is not None:
@@ -336,7 +284,7 @@ class ClientConnection(BatchedProtocol):
             out = lane.changes.request(out, head)
         self._exchange.begin(
             lane,
-            evaluation,
+            visitor.evaluation,
             routing.timeouts,
             head.method,
             out,
@@ -354,12 +302,12 @@ class ClientConnection(BatchedProtocol):
         if rest:
             self._read_body(rest)
 
-    def _redirect(self, changes: Changes, evaluation: Evaluation | None, data: bytes) -> None:
+    def _redirect(self, changes: Changes, data: bytes) -> None:
         """Answer by a redirect. A body is not waited for: the connection closes."""
         head = self._head
         if self._exchange.record is not None:
             self._exchange.record.status = changes.status
-        self._exchange.redirected(self._lane, evaluation)
+        self._exchange.redirected(self._lane, self._visitor.evaluation)
         self._closes = self._closes or self._proxy.draining or not self.request_complete
         line = changes.redirect(head, formatdate(usegmt=True))
         self.write(b"".join((line, self._extra_lines(), b"\r\n")))
@@ -394,16 +342,7 @@ class ClientConnection(BatchedProtocol):
         """Keep pipelined bytes until the request before them is answered."""
         self._buffer += data
         if len(self._buffer) > MAX_PENDING:
-            self._transport.pause_reading()
-
-    def _forwarded_lines(self, head: RequestHead) -> bytes:
-        trusted = self._proxy.routing.trusted
-        if self._trusted:
-            return trusted.continued(head.fields, self._peer, self._scheme, head.host) + _VIA
-        if head.host != self._host:
-            self._host = head.host
-            self._forwarded = trusted.begun(self._peer, self._scheme, head.host) + _VIA
-        return self._forwarded
+            self.pause_reading()
 
     # Called by the exchange.
 
@@ -415,11 +354,14 @@ class ClientConnection(BatchedProtocol):
         forward = head.forward
         if self._lane.changes is not None and not self._exchange.fell_back:
             forward = self._lane.changes.response(forward)
+        if b"\nDate:" not in forward and _DATE(forward) is None:
+            # RFC 9110, 6.6.1.
+            forward += f"Date: {formatdate(usegmt=True)}\r\n".encode()
         if head.body == UNTIL_CLOSE or self._proxy.draining or not self.request_complete:
             self._closes = True
-        if self.wants_payload and head.body == CHUNKED:
+        if self.wants_payload:
             forward = _CODING_LINE.sub(b"", forward)
-            self._closes = True
+            self._closes = self._closes or head.body == CHUNKED
         extra = self._extra_lines() if self._closes or self._adorned else b""
         self.write(b"".join((forward, _VIA, extra, b"\r\n", body)))
         if complete:
@@ -433,14 +375,20 @@ class ClientConnection(BatchedProtocol):
     def tunnel(self, head: ResponseHead, data: bytes) -> None:
         self._mode = _TUNNEL
         self.end = _NEVER
+        self.probe_peer()
         lines = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
         self.write(b"".join((head.forward, _VIA, self._decision_lines(), lines, b"\r\n", data)))
         held, self._buffer = self._buffer, b""
-        self._transport.resume_reading()
+        self.resume_reading()
         if held:
             self._exchange.send(held)
+        if self._at_end:
+            self.expect_progress(self._proxy.routing.timeouts.stall)
+            self._exchange.send_eof()
 
     def tunnel_data(self, data: bytes) -> None:
+        if self.deadline != _NEVER:
+            self.expect_progress(self._proxy.routing.timeouts.stall)
         self.write(data)
 
     def tunnel_eof(self) -> bool:
@@ -448,6 +396,7 @@ class ClientConnection(BatchedProtocol):
         if self._at_end or self._transport.is_closing():
             self.close()
             return False
+        self.expect_progress(self._proxy.routing.timeouts.stall)
         self.write_eof()
         return True
 
@@ -463,9 +412,12 @@ class ClientConnection(BatchedProtocol):
         self._finish()
 
     def pause_reading(self) -> None:
-        self._transport.pause_reading()
+        self._paused = True
+        if not self._transport.is_closing():
+            self._transport.pause_reading()
 
     def resume_reading(self) -> None:
+        self._paused = False
         if not self._transport.is_closing():
             self._transport.resume_reading()
 
@@ -484,13 +436,8 @@ class ClientConnection(BatchedProtocol):
         return lines
 
     def _decision_lines(self) -> bytes:
-        lines = b""
-        if self._minted:
-            lines = set_cookie(self._minted, secure=self._scheme == b"https")
-        if self._exposed:
-            exchange = self._exchange
-            lines += self._lane.decision_line(exchange.evaluation, fell_back=exchange.fell_back)
-        return lines
+        exchange = self._exchange
+        return self._visitor.decision_lines(exchange.evaluation, fell_back=exchange.fell_back)
 
     def _finish(self) -> None:
         """The answer is complete: take the next request, or close."""
@@ -500,20 +447,29 @@ class ClientConnection(BatchedProtocol):
             self._end_record(complete=True)
         if not self.request_complete:
             self._linger()
+        elif self._closes and self._buffer and not self._at_end:
+            # To close with more on its way would reset the connection, and the answer be lost.
+            self._linger()
         elif self._closes or (self._at_end and not self._buffer):
-            self._mode = _LINGER
-            self.end = _NEVER
             self.close()
         else:
             self._mode = _IDLE
             self.end = _NEVER
             self.expect_progress(self._proxy.routing.timeouts.idle)
-            if self._buffer:
-                data, self._buffer = self._buffer, b""
-                self._transport.resume_reading()
-                self._read_head(data)
-                if self._at_end and not (self._mode == _BUSY and self.request_complete):
-                    self.close()  # the rest of this request will not come
+            if self.writing_paused:
+                self.pause_reading()
+            else:
+                self._take_next()
+
+    def _take_next(self) -> None:
+        """The client may ask again, or has done so already."""
+        if self._paused:
+            self.resume_reading()
+        if self._buffer:
+            data, self._buffer = self._buffer, b""
+            self._read_head(data)
+            if self._at_end and not (self._mode == _BUSY and self.request_complete):
+                self.close()  # the rest of this request will not come
 
     def _end_record(self, *, complete: bool) -> None:
         record, self._exchange.record = self._exchange.record, None
@@ -526,7 +482,8 @@ class ClientConnection(BatchedProtocol):
             self._exchange.record.status = status
             self._end_record(complete=True)
         elif self._mode != _BUSY:
-            self._proxy.watch.refuse(self.client_address, status, edge=self._edge)
+            visitor = self._visitor
+            self._proxy.watch.refuse(visitor.address, status, edge=visitor.edge)
         close = b"Connection: close\r\n"
         self.write(problem(status, detail, formatdate(usegmt=True), close, body=True))
         self._linger()
@@ -544,6 +501,5 @@ class ClientConnection(BatchedProtocol):
         self.end = _NEVER
         self._buffer = b""
         self.expect_progress(LINGER_SECONDS)
-        if not self._transport.is_closing():
-            self._transport.resume_reading()
-            self.write_eof()
+        self.resume_reading()
+        self.write_eof()

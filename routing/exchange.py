@@ -6,9 +6,9 @@ side and the upstream side and knows neither's bytes; the rules of repeating are
 
 import asyncio
 from collections.abc import Callable
-from time import monotonic, time
-from typing import Protocol
+from time import monotonic
 
+from routing.client import Client
 from routing.config import Timeouts
 from routing.copies import Copy
 from routing.decision import Evaluation
@@ -16,52 +16,14 @@ from routing.group import Group
 from routing.hedge import Hedge
 from routing.lanes import Lane
 from routing.message import ResponseHead
+from routing.pending_body import PendingBody
 from routing.pool import Endpoint
 from routing.record import Record
 from routing.recovery import SERVER_ERRORS, STATUS_OF, Failure, Move
-from routing.stages import SAFE_METHODS, Side
+from routing.score import Score
+from routing.stages import SAFE_METHODS, Access, Side
 from routing.trials import Trials
 from routing.upstream_side import UpstreamConnection
-
-MAX_PENDING = 64 * 1024
-"""Bytes of a request's body that wait for a connection before the client is paused."""
-
-
-class Client(Protocol):
-    """The client side, as an exchange sees it."""
-
-    @property
-    def request_complete(self) -> bool: ...
-
-    @property
-    def writing_paused(self) -> bool: ...
-
-    @property
-    def wants_payload(self) -> bool: ...
-
-    def interim(self, head: ResponseHead) -> None: ...
-
-    def answer(self, head: ResponseHead, body: bytes, *, complete: bool) -> None: ...
-
-    def body(self, data: bytes, *, complete: bool) -> None: ...
-
-    def tunnel(self, head: ResponseHead, data: bytes) -> None: ...
-
-    def tunnel_data(self, data: bytes) -> None: ...
-
-    def tunnel_eof(self) -> bool: ...
-
-    def close(self) -> None: ...
-
-    def fail(self, status: int) -> None: ...
-
-    def abort(self) -> None: ...
-
-    def pause_reading(self) -> None: ...
-
-    def resume_reading(self) -> None: ...
-
-    def expect_progress(self, seconds: float | None) -> None: ...
 
 
 class Exchange:
@@ -73,7 +35,6 @@ class Exchange:
         "_client",
         "_connection",
         "_copy",
-        "_counted",
         "_endpoint",
         "_head",
         "_hedge",
@@ -83,9 +44,9 @@ class Exchange:
         "_method",
         "_original",
         "_pending",
-        "_pending_size",
         "_repeatable",
-        "_started",
+        "_score",
+        "_status",
         "_timeouts",
         "_trials",
         "_websocket",
@@ -109,13 +70,13 @@ class Exchange:
         self._head = b""
         self._original = b""
         self._method = b""
-        self._pending: list[bytes] = []
-        self._pending_size = 0
+        self._pending = PendingBody()
+        self._score = Score()
         self._repeatable = False
         self._websocket = False
         self.answered = False
-        self._counted = False
-        self._started = 0.0
+        self._status = 0
+        """Of the answer, once it has come."""
         self._trials: Trials | None = None
         self._hedge: Hedge | None = None
         self.evaluation: Evaluation | None = None
@@ -142,14 +103,11 @@ class Exchange:
         self._timeouts = timeouts
         self._method = method
         self._head = head
-        self._repeatable = not has_body and method in SAFE_METHODS
+        self._repeatable = not has_body and method in SAFE_METHODS and lane.access is Access.READ
         self._websocket = websocket
-        self.answered = self._counted = self.fell_back = False
+        self.answered = self.fell_back = False
         self._trials = None
-        self._started = monotonic()
-        cell = lane.cell
-        cell.requests += 1
-        cell.last_decided_at = time()
+        self._score.begin(lane.cell)
         self._endpoint = lane.endpoint or self._choose(lane.group)
         self._dispatch()
         if copy is not None:
@@ -163,9 +121,8 @@ class Exchange:
         """Count a request that is answered by a redirect instead of an origin."""
         self.evaluation = evaluation
         self.fell_back = False
-        lane.cell.requests += 1
-        lane.cell.last_decided_at = time()
-        lane.cell.record(0.0)
+        self._score.begin(lane.cell)
+        self._score.redirected()
 
     def send(self, data: bytes) -> None:
         """More of the request's body, or of a tunnel."""
@@ -176,9 +133,8 @@ class Exchange:
         if self._connection is not None:
             self._connection.write(data)
             return
-        self._pending.append(data)
-        self._pending_size += len(data)
-        if self._pending_size > MAX_PENDING:
+        self._pending.add(data)
+        if self._pending.full:
             self._client.pause_reading()
 
     def send_eof(self) -> None:
@@ -201,11 +157,11 @@ class Exchange:
             self._connection = None
         self._end_attempt()
         self._end_hedge()
-        self._drop_pending()
+        self._pending.take()
 
     def late(self) -> None:
         """The time set by `expect_progress` has passed and the origin is to blame."""
-        self._let_go(complete=False)
+        self._end_attempt()
         if self.answered:
             if self.record is not None:
                 self.record.breaks()
@@ -227,7 +183,7 @@ class Exchange:
         if waiting:
             self._group.failed(self._endpoint)
         if not self.fell_back:
-            self._count(failed=True)
+            self._score.failed()
         self._client.fail(STATUS_OF[Failure.SLOW])
 
     # Called by the endpoint.
@@ -265,6 +221,7 @@ class Exchange:
         self._client.interim(head)
 
     def on_answer(self, head: ResponseHead, body: bytes, *, complete: bool) -> None:
+        self._status = head.status
         if self.record is not None:
             self.record.is_answered(self._side, head.status, monotonic())
         if head.status >= 500 and head.status in SERVER_ERRORS:
@@ -279,10 +236,7 @@ class Exchange:
             self._endpoint.failing = 0
         if self._hedge is not None:
             self._end_hedge()
-        if self.fell_back:
-            self._lane.cell.fallbacks += 1
-        else:
-            self._count(failed=head.status >= 500)
+        self._score.answered(head.status, fell_back=self.fell_back)
         if complete:
             self._connection = None
         copy = self._copy
@@ -314,15 +268,13 @@ class Exchange:
 
     def on_tunnel(self, head: ResponseHead, data: bytes) -> None:
         if not self._websocket:
-            self.cancel()
+            self._let_go(complete=False)
             self.on_failure(Failure.GARBLED)
             return
+        self._status = head.status
         if self.record is not None:
             self.record.is_answered(self._side, head.status, monotonic())
-        if self.fell_back:
-            self._lane.cell.fallbacks += 1
-        else:
-            self._count(failed=False)
+        self._score.answered(head.status, fell_back=self.fell_back)
         self._endpoint.failing = 0
         self.answered = True
         self._client.expect_progress(None)
@@ -344,9 +296,10 @@ class Exchange:
     def on_broken(self) -> None:
         """The answer broke off after its head had reached the client."""
         self._connection = None
-        self._group.failed(self._endpoint)
-        if not self.fell_back:
-            self._lane.cell.errors += 1
+        # An answer that was an error is one failure, however it ends.
+        if self._status not in SERVER_ERRORS:
+            self._group.failed(self._endpoint)
+        self._score.broke(fell_back=self.fell_back)
         if self.record is not None:
             self.record.breaks()
         self._client.abort()
@@ -361,11 +314,11 @@ class Exchange:
         move = self._move(failure)
         if move is Move.GIVE_UP:
             if not self.fell_back:
-                self._count(failed=True)
+                self._score.failed()
             if self._copy is not None:
                 seen = failure not in (Failure.UNREACHED, Failure.OVERFLOW)
                 self._copy.failed(seen=seen, fell_back=self.fell_back)
-            self._drop_pending()
+            self._pending.take()
             self._client.fail(STATUS_OF[failure])
         else:
             self._go_on(move)
@@ -463,7 +416,7 @@ class Exchange:
 
     def _fall_back(self) -> None:
         self._end_hedge()
-        self._count(failed=True)
+        self._score.failed()
         self.fell_back = True
         self._trials = None
         if self.record is not None:
@@ -496,7 +449,9 @@ class Exchange:
             return
         if endpoint.full:
             endpoint.overflows += 1
-            self.on_failure(Failure.OVERFLOW)
+            # Not at once: pipelined requests would nest without a limit.
+            self._client.expect_progress(None)
+            self._cancel = self._loop.call_soon(self.overflowed).cancel
             return
         self._client.expect_progress(None)
         self._cancel = endpoint.connect(self)
@@ -506,9 +461,9 @@ class Exchange:
         head = self._head
         if self.record is not None:
             head = self.record.asks(self._side, head, connection, monotonic())
-        if self._pending:
-            head = b"".join((head, *self._pending))
-            self._drop_pending()
+        body = self._pending.take()
+        if body:
+            head += body
             self._client.resume_reading()
         if self._client.writing_paused:
             connection.pause_reading()
@@ -540,18 +495,3 @@ class Exchange:
         if self._connection is not None and not complete:
             self._connection.abort()
         self._connection = None
-
-    def _count(self, *, failed: bool) -> None:
-        """Count how the origin that was asked first has done, once per request."""
-        if self._counted:
-            return
-        self._counted = True
-        cell = self._lane.cell
-        cell.record((monotonic() - self._started) * 1000.0)
-        if failed:
-            cell.errors += 1
-
-    def _drop_pending(self) -> None:
-        if self._pending:
-            self._pending = []
-            self._pending_size = 0

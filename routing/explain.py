@@ -95,7 +95,7 @@ def explain(
     """
     table = RouteTable(config.capabilities)
     contexts = ContextReader(config.context, trust.tokens)
-    request = request_reader(config, contexts, table).read(head)
+    request = request_reader(config, contexts, table, believed=not edge).read(head)
     if request is None:
         raise ValueError("the head is not complete")
     minted = b""

@@ -100,9 +100,14 @@ class Routing:
         """`groups`: by the service's name; None is the monolith."""
         self.table = RouteTable(config.capabilities)
         self.contexts = ContextReader(config.context, tokens)
-        self.reader = request_reader(config, self.contexts, self.table)
+        self.reader = request_reader(config, self.contexts, self.table, believed=False)
+        self.believing_reader = request_reader(config, self.contexts, self.table, believed=True)
+        """For trusted peers."""
         self.limits = config.limits
         self.trusted = Trusted(config.trusted, config.forwarded)
+        tls = config.listen.tls
+        self.passes_certificates = tls is not None and tls.pass_client_certificate
+        """Origins get the certificates of clients (RFC 9440)."""
         self.max_body = sys.maxsize if config.limits.body is None else config.limits.body
         self.expose = Exposure(config.expose_decision) if config.expose_decision else None
         self.timeouts = config.timeouts

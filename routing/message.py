@@ -17,6 +17,7 @@ from typing import Protocol
 
 from routing.config import Limits
 from routing.errors import BadMessage
+from routing.field_names import HOP_BY_HOP, MISREAD, OURS, REPLACED, TOKEN, VOUCHED, one_of
 
 _DEFAULTS = Limits()
 MAX_HEAD = 64 * 1024
@@ -25,50 +26,32 @@ MAX_HEAD = 64 * 1024
 CHUNKED = -1
 UNTIL_CLOSE = -2
 
-_TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]"
 _TEXT = rb"[\t\x20-\x7e\x80-\xff]"
-_FIELD = rb"(?:%b++:%b*+\r\n)" % (_TOKEN, _TEXT)
-_REQUEST_LINE = rb"(%b++) ([\x21\x22\x24-\x7e]++) HTTP/1\.([01])\r\n" % _TOKEN
+_FIELD = rb"(?:%b++:%b*+\r\n)" % (TOKEN, _TEXT)
+_REQUEST_LINE = rb"(%b++) ([\x21\x22\x24-\x7e]++) HTTP/1\.([01])\r\n" % TOKEN
 
 _match_response = re.compile(
     rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: (%b*+))?\r\n%b*+\r\n" % (_TEXT, _FIELD)
 ).match
 
 _BARE_LF = re.compile(rb"(?<!\r)\n").search
-_OTHER_VERSION = re.compile(
-    rb"%b++ [\x21-\x7e]++ HTTP/(?!1\.[01]\r)[0-9]\.[0-9]\r\n" % _TOKEN
-).match
+_OTHER_VERSION = re.compile(rb"%b++ [\x21-\x7e]++ HTTP/(?!1\.[01]\r)[0-9]\.[0-9]\r\n" % TOKEN).match
 _HOST = re.compile(
     rb"(?:\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+)(?::[0-9]{0,5})?"
 ).fullmatch
 _ABSOLUTE = re.compile(rb"(?i:https?)://([^/?@]+)([/?].*)?").fullmatch
 
-_HOP_BY_HOP = (b"connection", b"keep-alive", b"proxy-connection", b"te", b"upgrade")
-_REPLACED = (
-    b"forwarded",
-    *(
-        b"x%bforwarded%b%b" % (first, second, name)
-        for name in (b"for", b"proto", b"host")
-        for first in (b"-", b"_")
-        for second in (b"-", b"_")
-    ),
-)
-"""With the underscores that CGI and WSGI servers take for hyphens, so that nothing is forged."""
-_OURS = rb"x[-_]migrator[-_]"
-_is_ours = re.compile(_OURS).match
-_DROPPED_REQUEST = frozenset((*_HOP_BY_HOP, *_REPLACED))
+_DROPPED_REQUEST = (*HOP_BY_HOP, OURS, *REPLACED, *MISREAD)
 _KEPT_RESPONSE = frozenset((b"content-length", b"transfer-encoding"))
 
 
 def _dropper(names: Iterable[bytes]) -> Callable[[bytes, bytes], bytes]:
-    """Substitutes the named fields of a head without its last empty line, and all of ours."""
-    alternatives = b"|".join(sorted(map(re.escape, names)))
+    """Substitutes the named fields of a head without its last empty line."""
     # From one line feed to the one that ends the field: it is searched for by that first byte.
-    return re.compile(rb"(?i)\n(?:%b|%b%b*+):[^\n]*+" % (alternatives, _OURS, _TOKEN)).sub
+    return re.compile(rb"(?i)\n(?:%b):[^\n]*+" % one_of(names)).sub
 
 
-_drop_request = _dropper(_DROPPED_REQUEST)
-_drop_response = _dropper(_HOP_BY_HOP)
+_drop_response = _dropper((*HOP_BY_HOP, OURS))
 _drop_framing = _dropper(_KEPT_RESPONSE)
 _NEVER_LISTED = frozenset({b"host", b"content-length", b"transfer-encoding"})
 """Connection may not name these: a peer that removed them would change the message's meaning."""
@@ -149,14 +132,20 @@ class ResponseHead:
 
 class RequestReader:
     """Reads request heads. `wanted`: names of further fields to look at (for the context
-    and for routes that depend on them)."""
+    and for routes that depend on them). `believed`: peers are believed in what they say of their
+    clients; what others say of themselves is neither forwarded nor looked at."""
 
-    def __init__(self, wanted: Iterable[str] = (), limits: Limits = _DEFAULTS) -> None:
+    def __init__(
+        self,
+        wanted: Iterable[str] = (),
+        limits: Limits = _DEFAULTS,
+        *,
+        believed: bool = False,
+    ) -> None:
         self._limits = limits
         self._match = re.compile(rb"%b%b{0,%d}+\r\n" % (_REQUEST_LINE, _FIELD, limits.fields)).match
         self._body = sys.maxsize if limits.body is None else limits.body
         names = {
-            *_DROPPED_REQUEST,
             b"host",
             b"content-length",
             b"transfer-encoding",
@@ -164,9 +153,15 @@ class RequestReader:
             b"cookie",
             *(name.lower().encode() for name in wanted),
         }
-        self._scan = _scanner(names)
-        self._kept = frozenset(name for name in names - _DROPPED_REQUEST if not _is_ours(name))
+        dropped = _DROPPED_REQUEST if believed else (*_DROPPED_REQUEST, *VOUCHED)
+        self._scan = _scanner((*map(re.escape, names), *dropped))
+        self._drop = _dropper(dropped)
+        is_dropped = re.compile(one_of(dropped)).fullmatch
+        self._kept = frozenset(name for name in names if is_dropped(name) is None)
         """Names of looked-at fields that are forwarded."""
+        ignored = MISREAD if believed else (*MISREAD, *REPLACED, *VOUCHED)
+        self._is_ignored = re.compile(one_of(ignored)).fullmatch
+        """Whether a field that is not forwarded does not count here either."""
         self._host = b""
         """The Host that was found valid last; mostly it is the next one's, too."""
 
@@ -191,12 +186,14 @@ class RequestReader:
         kept = self._kept
         for name, value in self._scan(data, line_end, end):
             name = name.lower()
+            if name not in kept:
+                drops = True
+                if self._is_ignored(name) is not None:
+                    continue
             value = value.rstrip(b" \t")
             if name in fields:
                 value = fields[name] + (b"; " if name == b"cookie" else b", ") + value
             fields[name] = value
-            if name not in kept:
-                drops = True
         body = 0
         if b"content-length" in fields or b"transfer-encoding" in fields:
             body = _request_framing(fields, minor)
@@ -213,7 +210,7 @@ class RequestReader:
             self._host = host
         forward = data[: end - 2]
         if drops:
-            forward = _drop_request(b"", forward)
+            forward = self._drop(b"", forward)
         if target[0] != 0x2F or not minor:
             target, host, forward = _rewrite(method, target, fields.get(b"host"), forward)
         keep_alive = minor == 1
@@ -238,7 +235,7 @@ class ResponseReader:
     """Reads response heads."""
 
     def __init__(self) -> None:
-        self._scan = _scanner({*_HOP_BY_HOP, *_KEPT_RESPONSE})
+        self._scan = _scanner((*HOP_BY_HOP, OURS, *_KEPT_RESPONSE))
 
     def read(self, data: bytes, method: bytes) -> ResponseHead | None:
         """The head that `data` begins with, as the answer to a `method` request; None: more bytes
@@ -283,14 +280,11 @@ class ResponseReader:
 
 
 def _scanner(names: Collection[bytes]) -> "_Scan":
-    """Finds the named fields of a matched head, and all of ours, as pairs of name and value."""
-    first = b"".join(sorted({name[:1] for name in names} | {b"x"}))
-    alternatives = b"|".join(sorted(map(re.escape, names)))
+    """Finds the named fields of a matched head as pairs of name and value."""
     # Most fields are passed over by their first letter.
-    return re.compile(
-        rb"\n(?=[%b%b])((?i:%b|%b%b*+)):[ \t]*+([^\r]*+)"
-        % (first, first.upper(), alternatives, _OURS, _TOKEN)
-    ).findall
+    first = {name.removeprefix(b"\\")[:1] for name in names}
+    letters = b"".join(map(re.escape, sorted(first | {each.upper() for each in first})))
+    return re.compile(rb"\n(?=[%b])((?i:%b)):[ \t]*+([^\r]*+)" % (letters, one_of(names))).findall
 
 
 class _Scan(Protocol):
@@ -389,8 +383,8 @@ _USUAL = {
     value: frozenset((value.lower(),))
     for value in (b"keep-alive", b"Keep-Alive", b"close", b"Close")
 }
-_OPTION = re.compile(rb"%b++" % _TOKEN).fullmatch
-_KNOWN_OPTIONS = frozenset((b"", b"close", *_HOP_BY_HOP))
+_OPTION = re.compile(rb"%b++" % TOKEN).fullmatch
+_KNOWN_OPTIONS = frozenset((b"", b"close", *HOP_BY_HOP))
 
 
 def _rewrite(
@@ -409,7 +403,8 @@ def _rewrite(
         if absolute is None or _HOST(absolute[1]) is None:
             raise BadMessage(400, "the request target is not valid")
         host = absolute[1]
-        target = absolute[2] or b"/"
+        # RFC 9112, 3.2.4: of a whole server OPTIONS asks with the asterisk.
+        target = absolute[2] or (b"*" if method == b"OPTIONS" else b"/")
         if target.startswith(b"?"):
             target = b"/" + target
         # RFC 9112, 3.2.2: the target's host replaces what Host said.

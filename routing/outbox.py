@@ -7,10 +7,19 @@ write.
 """
 
 import asyncio
+import socket
 from typing import Final, cast
 
 DIRECT: Final = 16 * 1024
 """Bytes. More than this is written at once: copying it would cost more than it saves."""
+
+PROBES: Final = (
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 15),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4),
+)
+"""Gone is who has not said anything for a minute, nor anything to four questions in another."""
 
 
 class Outbox:
@@ -66,6 +75,14 @@ class BatchedProtocol(asyncio.Protocol):
         data, self._unsent = self._unsent, b""
         if data and not self._transport.is_closing():
             self._transport.write(data)
+
+    def probe_peer(self) -> None:
+        """Have the system ask now and then whether the peer is still there (RFC 9293, 3.8.4): one
+        that has vanished ends this connection, though nobody has to say anything on it."""
+        connection = self._transport.get_extra_info("socket")
+        if connection is not None:
+            for level, option, value in PROBES:
+                connection.setsockopt(level, option, value)
 
     def write_eof(self) -> None:
         """Close the sending side after what has been written; with TLS both sides."""

@@ -7,6 +7,7 @@ from time import monotonic
 
 from routing.client_side import ClientConnection
 from routing.config import ProxyConfig
+from routing.connection_counts import ConnectionCounts
 from routing.context import CONTEXT_HEADER
 from routing.copying import Copying
 from routing.evaluator import Evaluator
@@ -44,8 +45,7 @@ class Proxy:
         self.stats = Stats()
         self.outcomes = outcomes
         self.clients: set[ClientConnection] = set()
-        self.connections: dict[bytes, int] = {}
-        """Open connections by address, while the configuration limits them."""
+        self.connections = ConnectionCounts()
         self.now = monotonic()
         self.draining = False
         self.upstreams = Upstreams(self, loop, self.outbox)
@@ -121,7 +121,11 @@ class Proxy:
     def _tick(self) -> None:
         # First, so that nothing that goes wrong below ends all time-outs.
         self._timer = self.loop.call_later(TICK_SECONDS, self._tick)
-        self.now = now = monotonic()
+        self.pass_time(monotonic())
+
+    def pass_time(self, now: float) -> None:
+        """It is `now`: what has taken too long ends."""
+        self.now = now
         for client in [
             client for client in self.clients if client.deadline < now or client.end < now
         ]:

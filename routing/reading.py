@@ -10,9 +10,10 @@ IDEMPOTENCY_KEY = "idempotency-key"
 
 
 def request_reader(
-    config: ProxyConfig, contexts: ContextReader, table: RouteTable
+    config: ProxyConfig, contexts: ContextReader, table: RouteTable, *, believed: bool
 ) -> RequestReader:
-    """Looks at every field that something in the proxy depends on, within the configured limits."""
+    """Looks at every field that something in the proxy depends on, within the configured limits.
+    `believed`: for trusted peers, see `RequestReader`."""
     wanted = {
         *contexts.wanted,
         *table.wanted,
@@ -20,4 +21,4 @@ def request_reader(
         *config.decisions.wanted,
         IDEMPOTENCY_KEY,
     }
-    return RequestReader(wanted, config.limits)
+    return RequestReader(wanted, config.limits, believed=believed)

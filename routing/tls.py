@@ -34,9 +34,11 @@ class ServerContext:
         """Raises InvalidConfig."""
         self._tls = tls
         self._files = [path for each in tls.certificates for path in (each.certificate, each.key)]
+        if tls.client_ca is not None:
+            self._files.append(tls.client_ca)
         self._stamps = _stamps(self._files)
         self._names = self._load()
-        self.context = _context(ssl.PROTOCOL_TLS_SERVER, tls.minimum)
+        self.context = self._offer()
         self.context.sni_callback = self._choose
 
     def refresh(self) -> None:
@@ -57,10 +59,23 @@ class ServerContext:
         for number, certificate in enumerate(self._tls.certificates):
             place = f"listen.tls.certificates.{number}"
             names = check_pair(certificate.certificate, certificate.key, place)
-            context = _context(ssl.PROTOCOL_TLS_SERVER, self._tls.minimum)
+            context = self._offer()
             _load_pair(context, certificate.certificate, certificate.key, place)
             offers.append((context, certificate.names or names))
         return ServerNames(offers)
+
+    def _offer(self) -> ssl.SSLContext:
+        """Without a certificate. Clients are asked for theirs by the context that a handshake
+        begins with, and judged by the one that it is given, so both need to know how."""
+        context = _context(ssl.PROTOCOL_TLS_SERVER, self._tls.minimum)
+        if self._tls.client_ca is not None:
+            _load_authorities(context, self._tls.client_ca, "listen.tls.client_ca")
+            required = self._tls.client_certificate == "required"
+            context.verify_mode = ssl.CERT_REQUIRED if required else ssl.CERT_OPTIONAL
+            # Who is let in is decided anew for each connection, not when a ticket was given out.
+            context.options |= ssl.OP_NO_TICKET
+            context.num_tickets = 0
+        return context
 
     def _choose(self, connection: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> int | None:
         connection.context = self._names.select(name)
@@ -83,10 +98,7 @@ def _origin_context(tls: OriginTls, place: str, _: tuple[Stamp, ...]) -> ssl.SSL
     elif tls.ca is None:
         context.load_default_certs()
     else:
-        try:
-            context.load_verify_locations(tls.ca)
-        except OSError as exc:
-            raise InvalidConfig(f"{place}.ca: {tls.ca} has no certificates: {_why(exc)}") from None
+        _load_authorities(context, tls.ca, f"{place}.ca")
     if tls.certificate is not None and tls.key is not None:
         check_pair(tls.certificate, tls.key, place)
         _load_pair(context, tls.certificate, tls.key, place)
@@ -137,6 +149,13 @@ def _context(protocol: int, minimum: str) -> ssl.SSLContext:
     context.set_alpn_protocols(PROTOCOLS)
     context.options |= ssl.OP_NO_RENEGOTIATION
     return context
+
+
+def _load_authorities(context: ssl.SSLContext, file: Path, place: str) -> None:
+    try:
+        context.load_verify_locations(file)
+    except OSError as exc:
+        raise InvalidConfig(f"{place}: {file} has no certificates: {_why(exc)}") from None
 
 
 def _load_pair(context: ssl.SSLContext, certificate: Path, key: Path, place: str) -> None:

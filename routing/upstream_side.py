@@ -62,6 +62,7 @@ class UpstreamConnection(BatchedProtocol):
         "_paused",
         "_remaining",
         "_reused",
+        "_writing_paused",
         "counted",
         "idle_since",
     )
@@ -78,6 +79,7 @@ class UpstreamConnection(BatchedProtocol):
         self._keep_alive = False
         self._reused = False
         self._paused = False
+        self._writing_paused = False
         self.counted = False
         """Whether its endpoint counts it as open."""
         self.idle_since = 0.0
@@ -183,10 +185,12 @@ class UpstreamConnection(BatchedProtocol):
             listener.on_broken()
 
     def pause_writing(self) -> None:
+        self._writing_paused = True
         if self._listener is not None:
             self._listener.pause_request()
 
     def resume_writing(self) -> None:
+        self._writing_paused = False
         if self._listener is not None:
             self._listener.resume_request()
 
@@ -208,6 +212,7 @@ class UpstreamConnection(BatchedProtocol):
                 if not head.websocket:
                     raise BadMessage(502, "the origin changes to another protocol than WebSocket")
                 self._mode = _TUNNEL
+                self.probe_peer()
                 listener.on_tunnel(head, data)
                 return
             listener.on_interim(head)
@@ -250,7 +255,10 @@ class UpstreamConnection(BatchedProtocol):
     def _release(self, listener: Listener) -> None:
         """The response is complete: back into the pool if the request is complete, too."""
         self._listener = None
-        if self._keep_alive and listener.request_sent and not self._transport.is_closing():
+        if self._writing_paused or not listener.request_sent:
+            # It does not want the rest of the request, and may never take what is buffered.
+            self._transport.abort()
+        elif self._keep_alive and not self._transport.is_closing():
             self._reused = True
             self._mode = _HEAD
             if self._paused:

@@ -42,6 +42,21 @@ class ListenTls(Model):
     certificates: Annotated[tuple[Certificate, ...], Field(min_length=1, max_length=256)]
     """The first one is for clients that ask for no name, or for one that nobody has."""
     minimum: Version = "1.2"
+    client_ca: Path | None = None
+    """Authorities that may have signed a client's certificate. None: clients are not asked."""
+    client_certificate: Literal["required", "optional"] = "required"
+    """With `client_ca`: whether a client without a certificate is served. One that shows another
+    authority's never is."""
+    pass_client_certificate: bool = False
+    """Origins get the client's certificate in the field `Client-Cert` (RFC 9440)."""
+
+    @model_validator(mode="after")
+    def _certificates_come(self) -> "ListenTls":
+        if self.pass_client_certificate and self.client_ca is None:
+            raise ValueError(
+                "pass_client_certificate has no effect without client_ca, expected both or none"
+            )
+        return self
 
 
 class OriginTls(Model):

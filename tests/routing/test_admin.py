@@ -39,6 +39,17 @@ def test_metrics_and_configuration(begin: Begin, wait_until: Until) -> None:
             document = (await http.get(f"{world.admin}/config")).json()
             assert document["capabilities"]["publishing"]["flag"] == "publishing"
             assert document["timeouts"]["idle"] == 75.0, "defaults are filled in"
+            for number in ("x", "9" * 30, "9" * 5000):
+                answer = await http.get(f"{world.admin}/writes?after={number}")
+                assert answer.status_code == 400
+            for host, status in (
+                ("evil.example", 421),
+                ("127.0.0.1.evil.example:80", 421),
+                ("LOCALHOST:1", 200),
+                ("[::1]:80", 200),
+            ):
+                answer = await http.get(f"{world.admin}/healthz", headers={"Host": host})
+                assert answer.status_code == status, host
             listed = (await http.get(f"{world.admin}/")).json()
             assert {"/", "/healthz", "/readyz", "/flags", "/config"} <= set(listed)
             assert all(listed.values()), "each path says what it is"

@@ -1,5 +1,7 @@
 """Where a chunked body ends, however it is cut."""
 
+from contextlib import nullcontext
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -49,6 +51,29 @@ def test_any_cut_gives_the_same_end_and_payload(
 )
 def test_refused(data: bytes) -> None:
     with pytest.raises(BadMessage):
+        ChunkedBody().feed(data)
+
+
+@pytest.mark.parametrize(
+    ("name", "refused"),
+    [
+        ("X_Migrator_Context", True),
+        ("X-Forwarded-For", True),
+        ("X-Real-IP", True),
+        ("Authorization", True),
+        ("Cookie", True),
+        ("Transfer_Encoding", True),
+        ("TE", True),
+        ("Host-Id", False),
+        ("Connection-Id", False),
+        ("Content-Digest", False),
+        ("X-Forward", False),
+    ],
+)
+def test_trailers_that_a_head_would_be_believed_for(name: str, refused: bool) -> None:
+    """RFC 9110, 6.5.1."""
+    data = encode([b"abc"], f"{name}: 1\r\n".encode())
+    with pytest.raises(BadMessage) if refused else nullcontext():
         ChunkedBody().feed(data)
 
 

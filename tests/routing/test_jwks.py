@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import gzip
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from routing import jwks
@@ -29,6 +31,8 @@ class Place:
         self.answers: list[bytes] = []
         """The last one is given again and again."""
         self.asked = 0
+        self.dribbles: bytes | None = None
+        """An answer after which a byte comes now and then."""
 
     def next(self) -> bytes:
         self.asked += 1
@@ -51,8 +55,13 @@ BROKEN = answer(b"", "503 Service Unavailable")
 async def issuer(*answers: bytes) -> AsyncIterator[Place]:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        writer.write(place.next())
-        await writer.drain()
+        said = place.next()
+        writer.write(said)
+        with contextlib.suppress(ConnectionError):
+            while said == place.dribbles:
+                await asyncio.sleep(0.01)
+                writer.write(b" ")
+                await writer.drain()
         writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
@@ -91,6 +100,37 @@ def counts(verifier: TokenVerifier, made: bytes) -> Callable[[], Awaitable[bool]
         return verifier.claims(made) is not None
 
     return look
+
+
+def test_an_issuer_that_dribbles_does_not_keep_the_next_one_away(
+    tmp_path: Path, wait_until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jwks, "WHOLE", 0.1)
+    monkeypatch.setattr(jwks, "AFTER_FAILURE", 0.01)
+
+    async def run() -> None:
+        endless = b"HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n"
+        async with issuer(endless, A) as place:
+            place.dribbles = endless
+            async with followed(tmp_path, place.url) as verifier:
+                await wait_until(counts(verifier, OLD))
+                assert place.asked >= 2
+
+    asyncio.run(run())
+
+
+def test_a_key_set_that_is_compressed_unasked_is_not_unpacked(
+    tmp_path: Path, wait_until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jwks, "AFTER_FAILURE", 0.01)
+
+    async def run() -> None:
+        bomb = gzip.compress(b" " * 10_000_000)
+        packed = answer(bomb).replace(b"\r\n", b"\r\nContent-Encoding: gzip\r\n", 1)
+        async with issuer(packed, A) as place, httpx.AsyncClient(trust_env=False) as http:
+            assert await jwks._read(http, place.url) == bomb
+
+    asyncio.run(run())
 
 
 def test_keys_come_change_and_stay(

@@ -97,6 +97,18 @@ def test_accepted_and_forwarded() -> None:
             id="absolute-form",
         ),
         pytest.param(
+            b"OPTIONS http://a.example:80 HTTP/1.1",
+            HOST,
+            b"OPTIONS * HTTP/1.1\r\nHost: a.example:80\r\n",
+            id="absolute-form-of-asterisk",
+        ),
+        pytest.param(
+            b"OPTIONS http://a.example/ HTTP/1.1",
+            HOST,
+            b"OPTIONS / HTTP/1.1\r\nHost: a.example\r\n",
+            id="OPTIONS-in-absolute-form",
+        ),
+        pytest.param(
             b"OPTIONS * HTTP/1.1",
             HOST,
             b"OPTIONS * HTTP/1.1\r\nHost: example.org\r\n",

@@ -1,6 +1,7 @@
 """TLS towards users and origins, with certificates made for each test and real clients."""
 
 import asyncio
+import base64
 import contextlib
 import json
 import ssl
@@ -235,6 +236,96 @@ def test_renewed_files(
     playing(play)
 
 
+def showing(files: dict[str, str], version: ssl.TLSVersion) -> ssl.SSLContext:
+    """A client's context that has a certificate."""
+    context = trusting(version)
+    context.load_cert_chain(files["certificate"], files["key"])
+    return context
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+@pytest.mark.parametrize("required", [True, False])
+def test_certificates_of_clients(
+    tmp_path: Path, version: ssl.TLSVersion, required: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(acceptor, "LOOK_EVERY", 0.01)
+    authority, other = trustme.CA(), trustme.CA()
+    ca = tmp_path / "clients.pem"
+    ca.write_bytes(authority.cert_pem.bytes())
+    mine = pair(tmp_path, "mine", "alice@example.org", authority=authority)
+    strange = pair(tmp_path, "strange", "alice@example.org", authority=other)
+    tls = {
+        "certificates": [pair(tmp_path, "a", "a.test"), pair(tmp_path, "b", "b.test")],
+        "client_ca": str(ca),
+        "client_certificate": "required" if required else "optional",
+        "pass_client_certificate": True,
+    }
+    shown = ssl.PEM_cert_to_DER_cert(Path(mine["certificate"]).read_text())
+    forging = LAST.replace(
+        b"\r\n\r\n", b"\r\nClient-Cert: :forged:\r\nclient_cert: :forged:\r\n\r\n"
+    )
+
+    async def play() -> None:
+        async with (
+            origin() as monolith,
+            inline_proxy(monolith, listen={"port": 0, "tls": tls}) as proxy,
+        ):
+
+            async def told(name: str, files: dict[str, str] | None) -> bytes:
+                context = trusting(version) if files is None else showing(files, version)
+                try:
+                    return (await asked(proxy.port, name, context, data=forging))[0]
+                except (ssl.SSLError, ConnectionError):
+                    return b""
+
+            field = b"\r\nClient-Cert: :%b:\r\n" % base64.b64encode(shown)
+            for name in ("a.test", "b.test"):
+                assert field in await told(name, mine), "whichever certificate the client asks for"
+                assert not await told(name, strange)
+                unknown = await told(name, None)
+                assert unknown.startswith(b"HTTP/1.1 200 ") is not required
+                assert b"forged" not in unknown
+                assert b"Client-Cert" not in unknown
+            await asyncio.to_thread(ca.write_bytes, other.cert_pem.bytes())
+            while not await told("a.test", strange):
+                await asyncio.sleep(0.01)
+            assert not await told("b.test", mine), "authorities are read again"
+
+    playing(play)
+
+
+def test_certificates_of_clients_stay_here_unless_asked_for(tmp_path: Path) -> None:
+    ca = tmp_path / "clients.pem"
+    ca.write_bytes(AUTHORITY.cert_pem.bytes())
+    mine = pair(tmp_path, "mine", "alice@example.org")
+    tls = {"certificates": [pair(tmp_path, "a", "a.test")], "client_ca": str(ca)}
+
+    async def play() -> None:
+        async with (
+            origin() as monolith,
+            inline_proxy(monolith, listen={"port": 0, "tls": tls}) as proxy,
+        ):
+            told, _ = await asked(
+                proxy.port, "a.test", showing(mine, ssl.TLSVersion.TLSv1_3), data=LAST
+            )
+            assert told.startswith(b"HTTP/1.1 200 ")
+            assert b"Client-Cert" not in told
+
+    playing(play)
+
+
+def test_authorities_of_clients_that_cannot_be_read(tmp_path: Path) -> None:
+    document = {"migration": "m", "gateway": {"port": 0}, "monolith": "http://a"}
+    tls = {"certificates": [pair(tmp_path, "a", "a.test")], "client_ca": str(tmp_path / "none")}
+    config = parse_config(
+        json.dumps({**document, "listen": {"port": 0, "tls": tls}}), "routes.json"
+    )
+    with pytest.raises(
+        InvalidConfig, match=r"^listen\.tls\.client_ca: .*/none has no certificates"
+    ):
+        check_files(config)
+
+
 def test_behind_the_proxy_protocol(tmp_path: Path) -> None:
     tls = {"certificates": [pair(tmp_path, "a", "a.test")]}
     listen = {"port": 0, "proxy_protocol": True, "tls": tls}
@@ -335,6 +426,18 @@ def test_files_that_cannot_be_used(
     ("changes", "words"),
     [
         ({"listen": {"port": 0, "tls": {"certificates": []}}}, "listen.tls.certificates: "),
+        (
+            {
+                "listen": {
+                    "port": 0,
+                    "tls": {
+                        "certificates": [{"certificate": "a", "key": "b"}],
+                        "pass_client_certificate": True,
+                    },
+                }
+            },
+            "pass_client_certificate has no effect without client_ca",
+        ),
         ({"origin_tls": {"https://a": {"key": "a.pem"}}}, "certificate and key belong together"),
         ({"origin_tls": {"https://a": {"ca": "a", "verify": False}}}, "ca has no effect"),
         ({"origin_tls": {"https://a": {"server_name": "a b"}}}, "server_name"),

@@ -129,7 +129,16 @@ def test_no_network(network: str) -> None:
 
 
 Begin = Callable[[], AbstractAsyncContextManager[Any]]
+ONLY_PROXIES_KNOW = {
+    "X-Forwarded-Port": "4711",
+    "X_Forwarded_Port": "4712",
+    "X-Forwarded-Prefix": "/4711",
+    "X-Real-IP": "4711",
+    "X-Original-URL": "/4711",
+    "Client-Cert": ":4711:",
+}
 FORGED = {
+    "Proxy": "http://4712",
     "X-Forwarded-For": "198.51.100.7",
     "X_Forwarded_For": "198.51.100.8",
     "X-Forwarded-Proto": "https",
@@ -149,21 +158,25 @@ def test_a_running_proxy(begin: Begin, free_port: int) -> None:
             await world.ready(http)
 
             async def head(client: httpx.AsyncClient, origin: str) -> bytes:
-                await client.get(f"{origin}/other", headers=FORGED)
+                await client.get(f"{origin}/other", headers=FORGED | ONLY_PROXIES_KNOW)
                 seen: bytes = world.old.seen[-1]
                 assert b"198.51.100.8" not in seen, "an underscore is no way around"
+                assert b"\r\nProxy:" not in seen
                 return seen
 
             kept = await head(http, world.edge)
+            assert kept.count(b"4711") == 5
             assert b"\r\nX-Forwarded-For: 198.51.100.7, 127.0.0.1\r\n" in kept
             assert b"\r\nX-Forwarded-Proto: https\r\n" in kept
             assert b"\r\nForwarded: for=198.51.100.7, for=127.0.0.1;proto=http;" in kept
             replaced = await head(far, world.edge)
             assert b"198.51.100.7" not in replaced
+            assert b"4711" not in replaced
             assert b"\r\nX-Forwarded-For: 127.0.0.2\r\n" in replaced
             assert b"\r\nX-Forwarded-Proto: http\r\n" in replaced
             # At the gateway only services call.
             kept = await head(far, world.gateway)
             assert b"\r\nX-Forwarded-For: 198.51.100.7, 127.0.0.2\r\n" in kept
+            assert kept.count(b"4711") == 5
 
     asyncio.run(run())

@@ -1,0 +1,59 @@
+"""How the origin that a request asks first does: counted once, whatever comes after.
+
+Pure but for the clocks.
+"""
+
+from time import monotonic, time
+
+from routing.stats import Cell
+
+
+class Score:
+    """Of one request after another."""
+
+    __slots__ = ("_cell", "_counted", "_started", "_status")
+
+    _cell: Cell
+
+    def __init__(self) -> None:
+        self._counted = False
+        self._started = 0.0
+        self._status = 0
+
+    def begin(self, cell: Cell) -> None:
+        """A request is decided; `cell` has its counters."""
+        self._cell = cell
+        self._counted = False
+        self._status = 0
+        self._started = monotonic()
+        cell.requests += 1
+        cell.last_decided_at = time()
+
+    def redirected(self) -> None:
+        """No origin was asked."""
+        self._cell.record(0.0)
+
+    def answered(self, status: int, *, fell_back: bool) -> None:
+        """The client gets this answer; `fell_back`: the monolith's, in place of the first one's."""
+        self._status = status
+        if fell_back:
+            self._cell.fallbacks += 1
+        else:
+            self._count(failed=status >= 500)
+
+    def failed(self) -> None:
+        """The origin that was asked first has not answered."""
+        self._count(failed=True)
+
+    def broke(self, *, fell_back: bool) -> None:
+        """The answer has broken off. One that was an error is one error, however it ends."""
+        if self._status < 500 and not fell_back:
+            self._cell.errors += 1
+
+    def _count(self, *, failed: bool) -> None:
+        if self._counted:
+            return
+        self._counted = True
+        self._cell.record((monotonic() - self._started) * 1000.0)
+        if failed:
+            self._cell.errors += 1
