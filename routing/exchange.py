@@ -238,6 +238,7 @@ class Exchange:
 
     def unreached(self) -> None:
         self._cancel = None
+        self._group.account.unreached += 1
         self.on_failure(Failure.UNREACHED)
 
     def overflowed(self) -> None:
@@ -347,6 +348,7 @@ class Exchange:
         self._group.failed(self._endpoint)
         if not self.fell_back:
             self._lane.cell.errors += 1
+            self._lane.group.account.failed += 1
         if self.record is not None:
             self.record.breaks()
         self._client.abort()
@@ -548,8 +550,11 @@ class Exchange:
         self._counted = True
         cell = self._lane.cell
         cell.record((monotonic() - self._started) * 1000.0)
+        account = self._lane.group.account
+        account.asked += 1
         if failed:
             cell.errors += 1
+            account.failed += 1
 
     def _drop_pending(self) -> None:
         if self._pending:

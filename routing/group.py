@@ -22,11 +22,17 @@ logger = logging.getLogger("routing.group")
 class Account:
     """What of an origin outlives a change of its configuration."""
 
-    __slots__ = ("budget", "hedges", "over_budget", "retries")
+    __slots__ = ("asked", "budget", "failed", "hedges", "over_budget", "retries", "unreached")
 
     def __init__(self) -> None:
         self.budget: Budget | None = None
         """None: requests are repeated without a limit of their number."""
+        self.asked = 0
+        """Requests of users that it was the first to be asked, and that are over."""
+        self.failed = 0
+        """Those of them that it failed, also those that were not sent because it rests."""
+        self.unreached = 0
+        """Connections for them that could not be made."""
         self.retries = 0
         """Requests sent to the origin once more."""
         self.over_budget = 0
@@ -136,6 +142,9 @@ class Group:
         """JSON. `wall` is what Unix time is ahead of the clock."""
         return {
             "service": self.name,
+            "asked": self.account.asked,
+            "failed": self.account.failed,
+            "unreached": self.account.unreached,
             "retries": self.account.retries,
             "retries_over_budget": self.account.over_budget,
             "hedges": self.account.hedges,

@@ -30,7 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     machine, results = this_machine(), list[Result]()
     for number, case in enumerate(CASES):
         started, runs = time.process_time(), max(1, round(options.runs * case.share))
-        results += case.figures(case.name, simulate_all(case.scenario, runs, SEED + number))
+        results += case.figures(
+            case.name, simulate_all(case.simulate, case.scenario, runs, SEED + number)
+        )
         _say(f"{case.name}: {runs:,} runs, {time.process_time() - started:.1f} s of CPU time")
     file = write("analysis", results, machine)
     _say(f"done, written to {file.relative_to(file.parents[2])}")

@@ -6,7 +6,7 @@ from math import inf
 from statistics import median
 from typing import Final
 
-from bench.analysis.simulate import HOLD, Origin, Run, Scenario
+from bench.analysis.simulate import HOLD, Origin, Run, Scenario, Simulate, pulse, windows
 from bench.results import Result
 from migrator.analysis.verdict import ALPHA
 from migrator.plan.model import Analysis
@@ -15,7 +15,6 @@ Figures = Callable[[str, Sequence[Run]], list[Result]]
 BUSY: Final = Origin(rate=50)
 QUIET: Final = Origin(rate=1)
 DEFAULT: Final = Analysis()
-AT_ONCE: Final = Analysis(ride_out=0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +22,7 @@ class Case:
     name: str
     scenario: Scenario
     figures: Figures
+    simulate: Simulate = windows
     share: float = 1.0
     """Of the runs that are asked for; less where runs are long."""
 
@@ -86,6 +86,7 @@ _SLOW: Final = replace(BUSY, median_ms=100)
 _QUIET_ERRORS: Final = replace(QUIET, errors=0.05)
 _QUIET_SLOW: Final = replace(QUIET, median_ms=100)
 _LONG: Final = 3600.0
+_MANY: Final = 0.2
 
 CASES: Final = (
     Case(name="no difference, 50/s", scenario=_scenario(BUSY), figures=_good),
@@ -150,15 +151,33 @@ CASES: Final = (
     ),
     *(
         Case(
-            name=f"{share:.0%} of requests fail, {ride_out}",
-            scenario=replace(_scenario(replace(BUSY, errors=share), BUSY, 30, limits), past=BUSY),
+            name=f"{share:.0%} of requests fail at {rate:g}/s, fast path",
+            scenario=_scenario(Origin(rate=rate, errors=share), Origin(rate=rate), 30),
             figures=figures,
+            simulate=pulse,
             share=0.25,
         )
-        for share in (0.5, 1)
-        for ride_out, limits, figures in (
-            ("ride_out 0s", AT_ONCE, _found_in(1)),
-            ("ride_out 3.5s", DEFAULT, _found_in(5, goal=None)),
+        for share, goal in ((0.5, None), (0.6, 5), (1, 5))
+        for rate, figures in ((50, _found_in(1, goal)), (20, _found_in(1, goal=None)))
+    ),
+    *(
+        Case(
+            name=f"connections refused at {rate:g}/s, fast path",
+            scenario=_scenario(Origin(rate=rate, errors=1, refuses=True), Origin(rate=rate), 30),
+            figures=figures,
+            simulate=pulse,
+            share=0.25,
         )
+        for rate, figures in ((20, _found_in(1)), (5, _found_in(1, goal=None)))
+    ),
+    *(
+        Case(
+            name=f"{errors:.0%} errors at both, fast path",
+            scenario=_scenario(replace(BUSY, errors=errors), replace(BUSY, errors=errors)),
+            figures=_rolled_back(0 if errors < _MANY else 1),
+            simulate=pulse,
+            share=0.25,
+        )
+        for errors in (0.05, _MANY)
     ),
 )

@@ -18,11 +18,11 @@ from migrator.cli.options import JsonOption, StateOption
 from migrator.cli.output import console, print_json
 from migrator.cli.progress import WIDE, status_table, watch
 from migrator.client import ControllerClient
-from migrator.controller.flags import needed
 from migrator.errors import InvalidInput
 from migrator.flagclient import FlagClient, RetryPolicy
 from migrator.flagclient import Target as FlagTarget
 from migrator.plan.check import service_flag
+from migrator.plan.dependencies import all_needed, needed
 from migrator.plan.load import load
 from migrator.plan.model import Migration, Stage
 from migrator.rollout.verbs import Verb
@@ -222,7 +222,7 @@ def flag_of(plan: Migration, target: str) -> tuple[str, str, str]:
 
     Raises InvalidInput that names what is there.
     """
-    services = {s for c in plan.spec.capabilities.values() for s in needed(c)}
+    services = all_needed(plan.spec.capabilities)
     kind, slash, name = target.partition("/")
     if not slash:
         kind, name = ("capability" if target in plan.spec.capabilities else "service"), target
@@ -245,7 +245,8 @@ def _suggest(target: str, known: Iterable[str]) -> str | None:
 def _some(plan: Migration, kind: str, name: str) -> str:
     if kind == "capability":
         return name
-    return ", ".join(c for c, what in plan.spec.capabilities.items() if name in needed(what))
+    capabilities = plan.spec.capabilities
+    return ", ".join(each for each in capabilities if name in needed(capabilities, each))
 
 
 def _controller(folder: StateDir) -> contextlib.AbstractAsyncContextManager[ControllerClient]:

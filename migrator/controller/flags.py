@@ -9,7 +9,8 @@ from typing import Any, Final
 from migrator.errors import InvalidInput
 from migrator.flagclient import Flag, FlagClient, Forbidden, NotSupported
 from migrator.plan.check import service_flag
-from migrator.plan.model import Capability, Migration, Stage
+from migrator.plan.dependencies import all_needed, needed
+from migrator.plan.model import Migration, Stage
 from migrator.plan.schedule import stages_of
 
 OPS_TAG: Final = "ops"
@@ -24,10 +25,8 @@ async def ensure_flags(client: FlagClient, plan: Migration) -> dict[str, Flag]:
     or with other variations.
     """
     flags = await client.list_flags(flag_keys(plan))
-    services = {
-        name for capability in plan.spec.capabilities.values() for name in needed(capability)
-    }
-    for service in sorted(services):
+    capabilities = plan.spec.capabilities
+    for service in sorted(all_needed(capabilities)):
         key = service_flag(service)
         flag = flags.get(key) or await client.create(_service_flag_body(service))
         flags[key] = _usable(flag, (True, False))
@@ -35,7 +34,7 @@ async def ensure_flags(client: FlagClient, plan: Migration) -> dict[str, Flag]:
         if not flag.on and flag.version <= 1:
             flags[key] = await client.turn(key, on=True, comment="in service")
     made: dict[str, Flag] = {}
-    for name, capability in plan.spec.capabilities.items():
+    for name, capability in capabilities.items():
         stages = stages_of(capability)
         flag = flags.get(name) or await _create_stages(client, name, plan.spec.context.kind, stages)
         _usable(flag, tuple(map(str, stages)))
@@ -48,7 +47,7 @@ async def ensure_flags(client: FlagClient, plan: Migration) -> dict[str, Flag]:
                 "key": service_flag(service),
                 "variationId": flags[service_flag(service)].variation_id(True),
             }
-            for service in needed(capability)
+            for service in needed(capabilities, name)
             if service_flag(service) not in have
         ]
         if missing:
@@ -93,15 +92,7 @@ def _has(found: list[Any], value: bool | str) -> bool:
 def flag_keys(plan: Migration) -> tuple[str, ...]:
     """The keys of all flags of the plan."""
     capabilities = plan.spec.capabilities
-    services = dict.fromkeys(name for each in capabilities.values() for name in needed(each))
-    return (*capabilities, *map(service_flag, services))
-
-
-def needed(capability: Capability) -> tuple[str, ...]:
-    """The services that a capability needs, each once, in the plan's order."""
-    return tuple(
-        dict.fromkeys((*(route.service for route in capability.routes), *capability.needs))
-    )
+    return (*capabilities, *map(service_flag, all_needed(capabilities)))
 
 
 def _service_flag_body(service: str) -> dict[str, Any]:

@@ -64,6 +64,7 @@ async def _run(state: StateDir) -> None:
                 log,
                 flags=flags,
                 proxy=proxy,
+                services=instance.addresses.services,
             )
             feed = EndpointFeed(lambda: ready_endpoints(state))
             tokens = (secrets.endpoints_token, secrets.controller_token)

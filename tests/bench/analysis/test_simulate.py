@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bench.analysis.scenarios import CASES
-from bench.analysis.simulate import Origin, Run, Scenario, simulate, simulate_all
+from bench.analysis.simulate import Origin, Run, Scenario, simulate_all, windows
 from migrator.plan.model import Analysis
 
 BUSY = Origin(rate=50)
@@ -29,18 +29,18 @@ SCENARIO = Scenario(new=BUSY, old=BUSY, limits=Analysis(), seconds=10)
     ],
 )
 def test_a_run(changes: dict[str, Any], failed: bool) -> None:
-    run = simulate(replace(SCENARIO, **changes), Random(1))  # noqa: S311 - a simulation
+    run = windows(replace(SCENARIO, **changes), Random(1))  # noqa: S311 - a simulation
     assert (run.failed < inf) is failed
 
 
 def test_a_fault_begins_when_it_is_said_to() -> None:
     bad = replace(SCENARIO, new=replace(BUSY, errors=1), before=BUSY, sick_at=5)
-    assert 5 < simulate(bad, Random(1)).failed <= 9  # noqa: S311 - a simulation
+    assert 5 < windows(bad, Random(1)).failed <= 9  # noqa: S311 - a simulation
 
 
 def test_the_same_seed_gives_the_same_runs() -> None:
     scenario = replace(SCENARIO, new=replace(BUSY, errors=0.1))
-    assert simulate_all(scenario, 3, 7) == simulate_all(scenario, 3, 7)
+    assert simulate_all(windows, scenario, 3, 7) == simulate_all(windows, scenario, 3, 7)
 
 
 def test_names_of_results_differ() -> None:
