@@ -140,12 +140,11 @@ class Switches:
             flag = flags.get(service_flag(name))
             if service.flag_version is None:
                 await self._tell(name, flag)
-            elif flag is None:
-                deleted = "by deleting the flag"
-                changes[name] = Change(by="someone", via=deleted, comment="", audit_id=None)
-            elif flag.version > service.flag_version:
+            elif flag is not None and flag.version > service.flag_version:
                 with contextlib.suppress(Unavailable):  # Nothing else waits for that.
-                    changes[name] = await self._foreign.newest(flag, service.flag_version)
+                    change = changes[name] = await self._foreign.newest(flag, service.flag_version)
+                    if change is not None and not flag.on:
+                        self._told[name] = f"{flag.key} is off ({change.told})"
         self._flags, self._changes = flags, changes
 
     def decide(self, now: float) -> None:
@@ -174,13 +173,11 @@ class Switches:
 
     def _seen(self, name: str) -> SeenFlag | None:
         flag, known = self._flags.get(service_flag(name)), self.services[name].flag_version
-        change = self._changes.get(name)
-        if flag is None:
-            if known is None or change is None:
-                return None
-            return SeenFlag(version=known + 1, on=False, weights=None, change=change)
-        if known is not None and flag.version > known and name not in self._changes:
+        if flag is None or known is None:
             return None
+        if flag.version > known and name not in self._changes:
+            return None
+        change = self._changes.get(name)
         return SeenFlag(version=flag.version, on=flag.on, weights=None, change=change)
 
     async def _make_so(self, name: str) -> None:
