@@ -73,7 +73,7 @@ class Switches:
         self._clock = clock
         self._record = record
         self._foreign = ForeignChanges(flags)
-        self._probes = Probes(clock)
+        self.probes = Probes(clock)
         self._flags: Mapping[str, Flag] = {}
         """As they were at the last look that knew them."""
         self._changes: dict[str, Change | None] = {}
@@ -151,19 +151,19 @@ class Switches:
         """What follows from the last look and from the probes."""
         for name in self.services:
             service, rules = self.services[name], self._restore[name]
-            healthy = self._probes.healthy_since(name)
+            healthy = self.probes.healthy_since(name)
             self._record(advance_service(service, rules, self._seen(name), healthy, now))
             if rules is not None and self.services[name].standing is Standing.BROKEN:
-                self._probes.start(name, self._probe_urls[name], rules.interval)
+                self.probes.start(name, self._probe_urls[name], rules.interval)
             else:
-                self._probes.stop(name)
+                self.probes.stop(name)
 
     async def make_so(self) -> None:
         """Make the flags what the events say. What fails now is tried again at the next look."""
         await asyncio.gather(*(self._make_so(name) for name in self.services))
 
     async def close(self) -> None:
-        await self._probes.close()
+        await self.probes.close()
 
     async def _tell(self, name: str, flag: Flag | None) -> None:
         if flag is None or flag.on:
