@@ -149,7 +149,8 @@ def advance_service(
         and healthy_since is not None
         and now - healthy_since >= restore.healthy_for
     ):
-        why = f"its probe answered for {format_duration(restore.healthy_for)}"
+        away = f"writes of the last {now - service.offs[-1]:.0f} s went to the monolith alone"
+        why = f"its probe answered for {format_duration(restore.healthy_for)}; {away}"
         return event(Kind.SWITCHED_ON, CONTROLLER, why, {})
     return ()
 
