@@ -18,6 +18,7 @@ from migrator.cli.options import JsonOption, StateOption
 from migrator.cli.output import console, print_json
 from migrator.cli.progress import WIDE, status_table, watch
 from migrator.client import ControllerClient
+from migrator.controller.flags import claim
 from migrator.errors import InvalidInput
 from migrator.flagclient import FlagClient, RetryPolicy
 from migrator.flagclient import Target as FlagTarget
@@ -195,7 +196,7 @@ def _turn(target: str, on: bool, reason: str, state: StateOption, as_json: bool)
     verb = "restore" if on else "kill"
     comment = reason or f"migrator {verb} {target}"
     began = time.monotonic()
-    version = asyncio.run(_turn_flag(server, key, on, comment))
+    version = asyncio.run(_turn_flag(server, kind, key, on, comment))
     took = (time.monotonic() - began) * 1000
     if as_json:
         print_json({"kind": kind, "name": name, "flag": key, "on": on, "version": version})
@@ -206,15 +207,20 @@ def _turn(target: str, on: bool, reason: str, state: StateOption, as_json: bool)
         f"(flag {key}, version {version}, {took:.0f} ms)"
     )
     if on:
-        out.print(f"its rollout stays paused until: migrator resume {_some(plan, kind, name)}")
+        out.print(
+            f"a rollout that it paused goes on with: migrator resume {_some(plan, kind, name)}"
+        )
     else:
         back = f"service/{name}" if kind == "service" else name
         out.print(f"switch it on again with: migrator restore {back}")
 
 
-async def _turn_flag(server: FlagTarget, key: str, on: bool, comment: str) -> int:
+async def _turn_flag(server: FlagTarget, kind: str, key: str, on: bool, comment: str) -> int:
     async with FlagClient(server, via="cli", policy=PATIENCE) as flags:
-        return (await flags.turn(key, on=on, comment=comment)).version
+        flag = await flags.turn(key, on=on, comment=comment)
+        if kind == "service":
+            flag = await claim(flags, flag, comment)
+        return flag.version
 
 
 def flag_of(plan: Migration, target: str) -> tuple[str, str, str]:

@@ -12,8 +12,11 @@ from migrator.plan.check import service_flag
 from migrator.plan.dependencies import all_needed, needed
 from migrator.plan.model import Migration, Stage
 from migrator.plan.schedule import stages_of
+from migrator.rollout.events import CONTROLLER
 
 OPS_TAG: Final = "ops"
+KEPT_OFF: Final = "kept-off"
+"""Tag of a service's flag that the controller had switched off when a person wanted it off, too."""
 
 logger = logging.getLogger(__name__)
 
@@ -87,6 +90,33 @@ def _usable(flag: Flag, values: tuple[bool | str, ...]) -> Flag:
 
 def _has(found: list[Any], value: bool | str) -> bool:
     return any(type(each) is type(value) and each == value for each in found)
+
+
+async def claim(client: FlagClient, flag: Flag, comment: str) -> Flag:
+    """Make it known that a person wants the flag of a service to be as it is.
+
+    Turning off what the controller has turned off already changes nothing, and leaves no trace: its
+    probe would turn it on again. A tag says so, until the flag is turned on.
+    """
+    tagged = KEPT_OFF in flag.tags
+    if flag.on and tagged:
+        return await unclaimed(client, flag, comment)
+    if not flag.on and not tagged:
+        entries = await client.audit(flag.key, limit=1)
+        if entries and entries[0].by == CONTROLLER:
+            return await client.patch(flag.key, [_tag("addTags")], comment)
+    return flag
+
+
+async def unclaimed(client: FlagClient, flag: Flag, comment: str) -> Flag:
+    """Without that tag, which stays where the flag was turned on in a dashboard."""
+    if KEPT_OFF not in flag.tags:
+        return flag
+    return await client.patch(flag.key, [_tag("removeTags")], comment)
+
+
+def _tag(kind: str) -> dict[str, Any]:
+    return {"kind": kind, "values": [KEPT_OFF]}
 
 
 def flag_keys(plan: Migration) -> tuple[str, ...]:

@@ -13,8 +13,9 @@ from typing import Final
 
 from migrator.analysis.pulse import Pulse
 from migrator.analysis.verdict import Outcome, Verdict
+from migrator.controller.flags import KEPT_OFF, unclaimed
 from migrator.controller.foreign import ForeignChanges
-from migrator.controller.observe import ProxyStats, switched_off
+from migrator.controller.observe import ProxyStats, change_of, switched_off
 from migrator.controller.probes import Probes
 from migrator.controller.store import EventLog
 from migrator.errors import MigratorError, Unavailable
@@ -22,7 +23,7 @@ from migrator.flagclient import Flag, FlagClient
 from migrator.plan.check import service_flag
 from migrator.plan.dependencies import all_needed
 from migrator.plan.model import Migration, Restore
-from migrator.rollout.events import Event
+from migrator.rollout.events import CONTROLLER, Event
 from migrator.rollout.observation import Change, Off, SeenFlag
 from migrator.rollout.service import (
     Service,
@@ -140,6 +141,8 @@ class Switches:
             flag = flags.get(service_flag(name))
             if service.flag_version is None:
                 await self._tell(name, flag)
+            elif flag is not None and not flag.on and KEPT_OFF in flag.tags:
+                changes[name] = await self._keeper(name, flag)
             elif flag is not None and flag.version > service.flag_version:
                 with contextlib.suppress(Unavailable):  # Nothing else waits for that.
                     change = changes[name] = await self._foreign.newest(flag, service.flag_version)
@@ -165,6 +168,16 @@ class Switches:
     async def close(self) -> None:
         await self.probes.close()
 
+    async def _keeper(self, name: str, flag: Flag) -> Change:
+        """Who wants it to stay off."""
+        entries = await self._client.audit(flag.key, limit=1)
+        if entries and entries[0].by != CONTROLLER:
+            change = change_of(entries[0])
+        else:
+            change = Change(by="someone", via="", comment="", audit_id=None)
+        self._told[name] = f"{flag.key} is off ({change.told})"
+        return change
+
     async def _tell(self, name: str, flag: Flag | None) -> None:
         if flag is None or flag.on:
             self._told.pop(name, None)
@@ -189,6 +202,7 @@ class Switches:
         if flag.version != service.flag_version or self._sent.get(name) == order:
             return  # Who changed it is found out first.
         try:
+            await unclaimed(self._client, flag, service.reason)
             await self._client.turn(key, on=service.wanted, comment=service.reason)
         except MigratorError as error:
             if self._failed.get(name) != str(error):

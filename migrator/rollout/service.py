@@ -134,7 +134,7 @@ def advance_service(
             Event(at=now, capability=subject(service.name), kind=kind, by=by, why=why, data=data),
         )
 
-    if flag.version > known:
+    if flag.version > known or flag.change is not None:
         data = {"version": flag.version, "on": flag.on}
         if flag.change is None:
             return event(Kind.FLAG_APPLIED, CONTROLLER, "", data)

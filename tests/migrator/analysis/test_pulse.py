@@ -116,7 +116,7 @@ def test_the_monolith_has_no_switch() -> None:
 
 
 def test_what_was_before_the_first_reading_does_not_count() -> None:
-    counters = {"cart": tally((1000, 1000, 9))}
+    counters: Tallies = {"cart": tally((1000, 1000, 9))}
     assert Pulse.begin(counters, at=0.0).read(counters, at=EVERY).broken() == {}
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from migrator.controller.flags import claim
 from migrator.controller.status import status
 from migrator.flagclient import FlagClient
 from migrator.rollout.events import CONTROLLER, Event, Kind
@@ -152,6 +153,35 @@ def test_a_person_may_insist(play: Begin) -> None:
             for _ in range(5):
                 await world.tick()
             assert await world.flag("cart-service") == (False, {})
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("seen", [False, True], ids=["at once", "after a look"])
+def test_a_person_keeps_off_what_is_off_already(play: Begin, seen: bool) -> None:
+    """Turning off what the controller turned off changes nothing; `migrator kill` tells it so."""
+
+    async def run() -> None:
+        async with play() as world:
+            await at_live(world)
+            await breaks(world)
+            if seen:
+                await world.tick()
+            async with world.client("alice", "cli") as flags:
+                flag = await flags.turn("cart-service", on=False, comment="it leaks")
+                await claim(flags, flag, "it leaks")
+            rollout = await world.tick()
+            assert (rollout.phase, is_free(world)) == (Phase.PAUSED, True)
+            assert rollout.reason.startswith("cart-service is off (")
+            for _ in range(5):
+                await world.tick()
+            assert await world.flag("cart-service") == (False, {})
+            async with world.client("alice", "cli") as flags:
+                flag = await flags.turn("cart-service", on=True, comment="mended")
+                assert (await claim(flags, flag, "mended")).tags == ("ops",)
+            assert (await world.tick()).services_off == frozenset()
+            await off_again(world)
+            assert world.controller.switches.services["cart"].standing is Standing.BROKEN
 
     asyncio.run(run())
 
