@@ -281,7 +281,7 @@ class World(RuleBasedStateMachine):
         if event.kind in (Kind.STEP_PASSED, Kind.PROMOTED):
             self.opened.add(before.step)
         if event.kind is Kind.MEASURED:
-            assert not self.services, "measured what nobody is at"
+            assert not before.services_off, "measured what nobody is at"
             assert self.rollout.step == before.step, "an interruption moved it"
         if event.kind is Kind.STEP_ENTERED:
             assert self.opened >= set(range(event.data["step"])), "a step was skipped"
