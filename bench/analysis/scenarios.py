@@ -155,7 +155,7 @@ CASES: Final = (
             scenario=_scenario(Origin(rate=rate, errors=share), Origin(rate=rate), 30),
             figures=figures,
             simulate=pulse,
-            share=0.25,
+            share=0.1,
         )
         for share, goal in ((0.5, None), (0.6, 5), (1, 5))
         for rate, figures in ((50, _found_in(1, goal)), (20, _found_in(1, goal=None)))
@@ -166,7 +166,7 @@ CASES: Final = (
             scenario=_scenario(Origin(rate=rate, errors=1, refuses=True), Origin(rate=rate), 30),
             figures=figures,
             simulate=pulse,
-            share=0.25,
+            share=0.1,
         )
         for rate, figures in ((20, _found_in(1)), (5, _found_in(1, goal=None)))
     ),
@@ -176,7 +176,7 @@ CASES: Final = (
             scenario=_scenario(replace(BUSY, errors=errors), replace(BUSY, errors=errors)),
             figures=_rolled_back(0 if errors < _MANY else 1),
             simulate=pulse,
-            share=0.25,
+            share=0.1,
         )
         for errors in (0.05, _MANY)
     ),

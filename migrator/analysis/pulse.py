@@ -9,7 +9,7 @@ services behind one capability only the broken one is to go. Two rules, for the 
 2. *Half*: at least half of at least `MIN_REQUESTS` requests failed in some window of at most
    `WINDOW` seconds that ends with it, and some of the newest.
 
-If the monolith fails too, at least a quarter as often, nobody is judged: the fault may be shared,
+If the monolith fails too, at least an eighth as often, nobody is judged: the fault may be shared,
 and going back would not help. The statistics will tell.
 """
 
@@ -25,7 +25,7 @@ WINDOW: Final = 2.0
 """Seconds."""
 MIN_REQUESTS: Final = 20
 MIN_REFUSED: Final = 3
-MIN_MONOLITH: Final = 5
+MIN_MONOLITH: Final = 20
 """Requests at the monolith below which it is not known to fail, too."""
 
 MONOLITH: Final = None
@@ -174,7 +174,7 @@ class Pulse:
         for reading in self.readings:
             old += reading.origins.get(MONOLITH, NOTHING)
         rate = service.failed / service.asked if service.asked else 1.0
-        return old.asked >= MIN_MONOLITH and 4 * old.failed >= rate * old.asked
+        return old.asked >= MIN_MONOLITH and 8 * old.failed >= rate * old.asked
 
 
 Count = Annotated[int, Field(ge=0)]
