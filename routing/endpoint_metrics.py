@@ -7,6 +7,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 _PREFIX: Final = "migrator_proxy"
 _ORIGIN_COUNTERS: Final = {
+    "asked": "Requests of users that the origin was the first to be asked.",
+    "failed": "Those of them that it failed.",
+    "unreached": "Connections for them that could not be made.",
     "retries": "Requests sent to the origin once more, hedges included.",
     "retries_over_budget": "Repetitions that the retry budget did not allow.",
     "hedges": "Second attempts while the first one had not been answered.",

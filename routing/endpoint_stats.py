@@ -12,7 +12,14 @@ from routing.config import ProxyConfig
 COUNTERS: Final = ("requests", "failures", "ejections", "overflows")
 """Of an endpoint; they only grow."""
 GAUGES: Final = ("active", "idle", "connecting", "pending")
-ORIGIN_COUNTERS: Final = ("retries", "retries_over_budget", "hedges")
+ORIGIN_COUNTERS: Final = (
+    "asked",
+    "failed",
+    "unreached",
+    "retries",
+    "retries_over_budget",
+    "hedges",
+)
 
 Document = list[dict[str, Any]]
 

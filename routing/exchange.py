@@ -107,7 +107,7 @@ class Exchange:
         self._websocket = websocket
         self.answered = self.fell_back = False
         self._trials = None
-        self._score.begin(lane.cell)
+        self._score.begin(lane.cell, lane.group.account)
         self._endpoint = lane.endpoint or self._choose(lane.group)
         self._dispatch()
         if copy is not None:
@@ -121,7 +121,7 @@ class Exchange:
         """Count a request that is answered by a redirect instead of an origin."""
         self.evaluation = evaluation
         self.fell_back = False
-        self._score.begin(lane.cell)
+        self._score.begin(lane.cell, lane.group.account)
         self._score.redirected()
 
     def send(self, data: bytes) -> None:
@@ -194,6 +194,7 @@ class Exchange:
 
     def unreached(self) -> None:
         self._cancel = None
+        self._group.account.unreached += 1
         self.on_failure(Failure.UNREACHED)
 
     def overflowed(self) -> None:

@@ -9,37 +9,14 @@ from collections.abc import Callable, Sequence
 from random import random
 from typing import Any
 
+from routing.account import Account
 from routing.balancing import in_use, least_request
-from routing.config import RetryBudget, Upstream
+from routing.config import Upstream
 from routing.outlier import eject
 from routing.pool import Clock, Endpoint
-from routing.retry_budget import Budget
 from routing.slow_start import warmth
 
 logger = logging.getLogger("routing.group")
-
-
-class Account:
-    """What of an origin outlives a change of its configuration."""
-
-    __slots__ = ("budget", "hedges", "over_budget", "retries")
-
-    def __init__(self) -> None:
-        self.budget: Budget | None = None
-        """None: requests are repeated without a limit of their number."""
-        self.retries = 0
-        """Requests sent to the origin once more."""
-        self.over_budget = 0
-        """Repetitions that the budget did not allow."""
-        self.hedges = 0
-        """Those of the retries that were second attempts beside a first one."""
-
-    def limit(self, rules: RetryBudget | None) -> None:
-        """Have a budget by `rules`."""
-        if rules is None:
-            self.budget = None
-        elif self.budget is None or self.budget.rules != rules:
-            self.budget = Budget(rules)
 
 
 class Group:
@@ -136,6 +113,9 @@ class Group:
         """JSON. `wall` is what Unix time is ahead of the clock."""
         return {
             "service": self.name,
+            "asked": self.account.asked,
+            "failed": self.account.failed,
+            "unreached": self.account.unreached,
             "retries": self.account.retries,
             "retries_over_budget": self.account.over_budget,
             "hedges": self.account.hedges,

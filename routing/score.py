@@ -5,14 +5,16 @@ Pure but for the clocks.
 
 from time import monotonic, time
 
+from routing.account import Account
 from routing.stats import Cell
 
 
 class Score:
     """Of one request after another."""
 
-    __slots__ = ("_cell", "_counted", "_started", "_status")
+    __slots__ = ("_account", "_cell", "_counted", "_started", "_status")
 
+    _account: Account
     _cell: Cell
 
     def __init__(self) -> None:
@@ -20,8 +22,9 @@ class Score:
         self._started = 0.0
         self._status = 0
 
-    def begin(self, cell: Cell) -> None:
-        """A request is decided; `cell` has its counters."""
+    def begin(self, cell: Cell, account: Account) -> None:
+        """A request is decided; `cell` has its counters, `account` those of its origin."""
+        self._account = account
         self._cell = cell
         self._counted = False
         self._status = 0
@@ -49,11 +52,14 @@ class Score:
         """The answer has broken off. One that was an error is one error, however it ends."""
         if self._status < 500 and not fell_back:
             self._cell.errors += 1
+            self._account.failed += 1
 
     def _count(self, *, failed: bool) -> None:
         if self._counted:
             return
         self._counted = True
         self._cell.record((monotonic() - self._started) * 1000.0)
+        self._account.asked += 1
         if failed:
             self._cell.errors += 1
+            self._account.failed += 1

@@ -5,8 +5,9 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from routing.account import Account
 from routing.config import ProxyConfig, Upstream
-from routing.group import Account, Group
+from routing.group import Group
 from routing.health import Health
 from routing.health_check import keep_checking
 from routing.outbox import Outbox

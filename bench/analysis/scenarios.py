@@ -9,7 +9,7 @@ from typing import Final
 
 from bench.analysis import metric
 from bench.analysis.metric import MetricScenario
-from bench.analysis.simulate import HOLD, Origin, Run, Scenario, simulate
+from bench.analysis.simulate import HOLD, Origin, Run, Scenario, Simulate, pulse, windows
 from bench.results import Result
 from migrator.analysis.alpha import ALPHA
 from migrator.plan.model import Analysis
@@ -18,7 +18,6 @@ Figures = Callable[[str, Sequence[Run]], list[Result]]
 BUSY: Final = Origin(rate=50)
 QUIET: Final = Origin(rate=1)
 DEFAULT: Final = Analysis()
-AT_ONCE: Final = Analysis(ride_out=0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,13 +25,14 @@ class Case:
     name: str
     scenario: Scenario | MetricScenario
     figures: Figures
+    simulate: Simulate = windows
     share: float = 1.0
     """Of the runs that are asked for; less where runs are long."""
 
     def run(self, chance: Random) -> Run:
         """One window."""
         if isinstance(self.scenario, Scenario):
-            return simulate(self.scenario, chance)
+            return self.simulate(self.scenario, chance)
         return metric.simulate(self.scenario, chance)
 
 
@@ -95,6 +95,7 @@ _SLOW: Final = replace(BUSY, median_ms=100)
 _QUIET_ERRORS: Final = replace(QUIET, errors=0.05)
 _QUIET_SLOW: Final = replace(QUIET, median_ms=100)
 _LONG: Final = 3600.0
+_MANY: Final = 0.2
 
 _SALES: Final = Analysis.model_validate(
     {
@@ -167,16 +168,34 @@ CASES: Final = (
     ),
     *(
         Case(
-            name=f"{share:.0%} of requests fail, {ride_out}",
-            scenario=replace(_scenario(replace(BUSY, errors=share), BUSY, 30, limits), past=BUSY),
+            name=f"{share:.0%} of requests fail at {rate:g}/s, fast path",
+            scenario=_scenario(Origin(rate=rate, errors=share), Origin(rate=rate), 30),
             figures=figures,
-            share=0.25,
+            simulate=pulse,
+            share=0.1,
         )
-        for share in (0.5, 1)
-        for ride_out, limits, figures in (
-            ("ride_out 0s", AT_ONCE, _found_in(1)),
-            ("ride_out 3.5s", DEFAULT, _found_in(5, goal=None)),
+        for share, goal in ((0.5, None), (0.6, 5), (1, 5))
+        for rate, figures in ((50, _found_in(1, goal)), (20, _found_in(1, goal=None)))
+    ),
+    *(
+        Case(
+            name=f"connections refused at {rate:g}/s, fast path",
+            scenario=_scenario(Origin(rate=rate, errors=1, refuses=True), Origin(rate=rate), 30),
+            figures=figures,
+            simulate=pulse,
+            share=0.1,
         )
+        for rate, figures in ((20, _found_in(1)), (5, _found_in(1, goal=None)))
+    ),
+    *(
+        Case(
+            name=f"{errors:.0%} errors at both, fast path",
+            scenario=_scenario(replace(BUSY, errors=errors), replace(BUSY, errors=errors)),
+            figures=_rolled_back(0 if errors < _MANY else 1),
+            simulate=pulse,
+            share=0.1,
+        )
+        for errors in (0.05, _MANY)
     ),
     Case(
         name="sales of 30 % at both, 10/s",

@@ -1,4 +1,5 @@
-"""One window of a rollout with simulated users, through the real Watch, judge and confirm. Pure.
+"""One window of a rollout with simulated users, through the real Watch, judge and confirm, or
+through the real Pulse. Pure.
 
 Requests arrive as a Poisson process, latencies are log-normal. Errors and good answers are drawn
 apart (a thinned Poisson process is two independent ones), as counts for each tick.
@@ -13,6 +14,7 @@ from math import erf, exp, inf, log, sqrt
 from random import Random
 from typing import Final
 
+from migrator.analysis.pulse import MONOLITH, Pulse, Tally
 from migrator.analysis.sample import NOTHING, Histogram, Sample
 from migrator.analysis.stats import Counters, Key
 from migrator.analysis.verdict import Outcome, confirm, judge
@@ -22,6 +24,8 @@ from routing.stats import BOUNDS_MS
 
 TICK: Final = 0.5
 """Seconds between two looks, as in the controller."""
+BEAT: Final = 0.25
+"""Seconds between two readings of the fast path, as in the controller."""
 HOLD: Final = 300.0
 """Seconds of a step, and for which the old origin was measured before."""
 SIGMA: Final = 0.6
@@ -37,6 +41,8 @@ class Origin:
     errors: float = 0.005
     """0..1."""
     median_ms: float = 50.0
+    refuses: bool = False
+    """No connection can be made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,12 +95,37 @@ class _Source:
 _NUMBERS: Final = range(len(BOUNDS) + 1)
 
 
-def simulate(scenario: Scenario, chance: Random) -> Run:
-    """One run; the same `chance` gives the same one."""
+Simulate = Callable[[Scenario, Random], Run]
+"""One run; the same random numbers give the same one."""
+
+
+def pulse(scenario: Scenario, chance: Random) -> Run:
+    """Through the fast path."""
+    old, new = _Source(chance), _Source(chance)
+    seen = Pulse.begin({}, at=0.0)
+    for number in range(1, round(scenario.seconds / BEAT) + 1):
+        at = number * BEAT
+        origins = ("new", new.go_on(scenario.new, BEAT)), (MONOLITH, old.go_on(scenario.old, BEAT))
+        tallies = {
+            name: Tally(
+                asked=sample.requests,
+                failed=sample.errors,
+                unreached=sample.errors if name == "new" and scenario.new.refuses else 0,
+            )
+            for name, sample in origins
+        }
+        seen = seen.read(tallies, at=at)
+        if seen.broken():
+            return Run(failed=at, passed=False)
+    return Run(failed=inf, passed=False)
+
+
+def windows(scenario: Scenario, chance: Random) -> Run:
+    """Through the statistics."""
     limits = scenario.limits
     history = _Source(chance).go_on(scenario.past, HOLD) if scenario.past else NOTHING
     old, new = _Source(chance), _Source(chance)
-    watch = Watch.begin(Counters(instance="", cells={}), since=0.0, ride_out=limits.ride_out)
+    watch = Watch.begin(Counters(instance="", cells={}), since=0.0)
     passed = False
     for number in range(1, round(scenario.seconds / TICK) + 1):
         at = number * TICK

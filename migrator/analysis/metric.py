@@ -118,7 +118,7 @@ def _proportion(
     if not found.within:
         text += f"; limit {sign}{format_share(limit)}"
         if found.refuted:
-            return Verdict(outcome=Outcome.FAILED, evidence=text, certain=True)
+            return Verdict(outcome=Outcome.FAILED, evidence=text)
         return chance(text, found.missing, "trials")
     if min(new.total, baseline.total) < metric.min_total:
         return _open(f"{text}; {metric.min_total} of each are needed")
@@ -144,7 +144,6 @@ def _value(window: MetricWindow) -> Verdict:
         return Verdict(
             outcome=Outcome.FAILED,
             evidence=f"{text}, at {window.broken} readings in a row",
-            certain=True,
         )
     return _open(f"{text}, at {window.broken} of {metric.consecutive} readings")
 

@@ -47,7 +47,7 @@ def judge_parity(pairs: Pairs, limit: ParityLimit) -> Verdict:
     if evidence >= _REFUTED and enough:
         if pairs.most:
             text += f"; most often {pairs.most}"
-        return Verdict(outcome=Outcome.FAILED, evidence=text, certain=True)
+        return Verdict(outcome=Outcome.FAILED, evidence=text)
     if pairs.compared < limit.min_compared:
         return _open(f"parity: {pairs.compared} of {limit.min_compared} reads compared so far")
     if pairs.different + pairs.open > allowed * pairs.compared:
@@ -62,7 +62,7 @@ def worse(one: Verdict, other: Verdict) -> Verdict:
         return other
     if one.outcome is Outcome.PASSED:
         evidence = f"{one.evidence}; {other.evidence}"
-        return Verdict(outcome=Outcome.PASSED, evidence=evidence, certain=one.certain)
+        return Verdict(outcome=Outcome.PASSED, evidence=evidence)
     return one
 
 

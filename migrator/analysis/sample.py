@@ -120,11 +120,6 @@ class Sample:
     def p99_ms(self) -> float | None:
         return self.latency.quantile(0.99)
 
-    @property
-    def failing(self) -> bool:
-        """At least half of what was asked failed."""
-        return self.requests > 0 and self.errors * 2 >= self.requests
-
     def to_json(self) -> dict[str, Any]:
         return {
             "requests": self.requests,

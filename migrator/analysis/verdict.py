@@ -1,23 +1,20 @@
 """Is the new origin as good as the old one? pass, fail, or not enough data, with the evidence.
 
 Pure. Called by the controller at each tick with a capability's window; the rollout engine acts on
-the answer. Four rules, in this order:
+the answer. Three rules, in this order:
 
-1. *Broken*: at least half of the new origin's requests failed, in every reading for `ride_out`
-   seconds and over at least `MIN_JUDGED` requests: fail at once. The run that makes this true is
-   measured by watch.py, so a process that restarts within 3 seconds rides it out. If the old
-   origin fails too, nobody is judged: the fault is shared, and going back would not help.
-2. *Too few*: below `MIN_JUDGED` requests nothing is ever failed, below `needed` nothing is passed.
-3. *Errors*: the new error rate exceeds the old one by more than the limit, beyond chance
+1. *Too few*: below `MIN_JUDGED` requests nothing is ever failed, below `needed` nothing is passed.
+2. *Errors*: the new error rate exceeds the old one by more than the limit, beyond chance
    (sequential.py).
-4. *Latency*: p50, p95 or p99 of the new origin exceeds what the old one's allows (`max_ratio` times
+3. *Latency*: p50, p95 or p99 of the new origin exceeds what the old one's allows (`max_ratio` times
    it *and* `min_increase` above it), beyond chance (quantile.py).
 
 Beyond chance: a service exactly at its limits is ever failed in one window with probability `ALPHA`
-at most, over all looks and all of rules 3 and 4 together; alpha.py divides it, and metric.py has
+at most, over all looks and all of rules 2 and 3 together; alpha.py divides it, and metric.py has
 what users measure themselves. The evidence names the limit that was broken. Worse than a limit but
-within chance is "not enough data": the rollout holds until more requests settle it. Rules 3 and 4
-must come to the same answer for `CONFIRM` seconds.
+within chance is "not enough data": the rollout holds until more requests settle it. A failure must
+be the answer for `CONFIRM` seconds. A service that is plainly broken is switched off before, see
+pulse.py.
 """
 
 from bisect import bisect_left
@@ -31,13 +28,13 @@ from migrator.analysis.proportion import DRIFT, MIN_BASELINE, MIN_JUDGED, Counts
 from migrator.analysis.quantile import log_evidence_of_slowdown
 from migrator.analysis.sample import NOTHING, Histogram, Sample
 from migrator.analysis.sequential import requests_to_see
-from migrator.analysis.watch import MIN_OUTAGE, Watch
+from migrator.analysis.watch import Watch
 from migrator.plan.model import Analysis, LatencyLimit
 from migrator.plan.units import FULL_SHARE, format_duration, format_share
 
 CONFIRM: Final = 0.5
-"""Seconds for which a failure must be seen at every look. An outage that begins in the middle of a
-reading looks like a bad rate at first."""
+"""Seconds for which a failure must be seen at every look: a service that breaks down has errors
+before it is known to be broken."""
 
 
 class Outcome(StrEnum):
@@ -51,7 +48,7 @@ _WORST_FIRST: Final = (Outcome.FAILED, Outcome.NOT_ENOUGH_DATA, Outcome.PASSED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """`evidence` is a sentence with the numbers; `certain`: needs no second look.
+    """`evidence` is a sentence with the numbers.
 
     `missing`: about how many more requests at the new origin would show that it is off by twice
     what the limit allows; 0 if those that are there would have, or none would.
@@ -59,7 +56,6 @@ class Verdict:
 
     outcome: Outcome
     evidence: str
-    certain: bool = False
     missing: int = 0
 
 
@@ -71,13 +67,7 @@ def judge(
     `history`: the old origin's figures from earlier windows of the same rollout, for when few are
     there. `needed`: least requests at the new origin for a pass.
     """
-    broken = _running(watch)
-    if broken is not None:
-        return broken
-    new, old = (
-        watch.new.counted(watch.at, watch.ride_out),
-        watch.old.counted(watch.at, watch.ride_out),
-    )
+    new, old = watch.new, watch.old
     if new.requests < min(needed, MIN_JUDGED):
         return _open(f"{new.requests} of {needed} requests at the service so far")
     past = history if old.requests < MIN_BASELINE else NOTHING
@@ -97,27 +87,13 @@ def confirm(watch: Watch, verdict: Verdict) -> tuple[Watch, Verdict]:
         return watch if watch.suspected is None else replace(watch, suspected=None), verdict
     since = watch.at if watch.suspected is None else watch.suspected
     watch = replace(watch, suspected=since)
-    if verdict.certain or watch.at - since >= min(CONFIRM, watch.ride_out):
+    if watch.at - since >= CONFIRM:
         return watch, verdict
     return watch, _open(verdict.evidence)
 
 
 def _open(evidence: str, missing: int = 0) -> Verdict:
     return Verdict(outcome=Outcome.NOT_ENOUGH_DATA, evidence=evidence, missing=missing)
-
-
-def _running(watch: Watch) -> Verdict | None:
-    """The verdict on a service that is failing right now; None if its rates have to tell."""
-    run, old_run = watch.new.run, watch.old.run
-    if run is None or run.sample.requests < MIN_OUTAGE:
-        return None
-    seconds = watch.at - run.since
-    text = f"the service fails: {_rate(run.sample)} of the last {seconds:.1f} s"
-    if old_run is not None and old_run.sample.requests >= MIN_OUTAGE:
-        return _open(f"{text}; the monolith fails too: {_rate(old_run.sample)}")
-    if run.sample.requests >= MIN_JUDGED and seconds >= watch.ride_out:
-        return Verdict(outcome=Outcome.FAILED, evidence=text, certain=True)
-    return _open(text) if run.is_away or run.sample.requests < MIN_JUDGED else None
 
 
 def _metrics(new: Sample, old: Sample, past: Sample, limits: Analysis) -> Iterator[Verdict]:

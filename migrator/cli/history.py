@@ -17,13 +17,15 @@ from migrator.errors import InvalidInput
 from migrator.plan.units import FULL_SHARE, format_share
 from migrator.rollout.events import Event
 from migrator.rollout.history import at_moment
+from migrator.rollout.service import service_of
 from migrator.rollout.state import Rollout
 from migrator.state import find_state
 
 
 def history(
     capability: Annotated[
-        str | None, typer.Argument(help="One capability; default: all.", show_default=False)
+        str | None,
+        typer.Argument(help="One capability, or service/NAME; default: all.", show_default=False),
     ] = None,
     at: Annotated[
         str | None, typer.Option(help="A moment, such as 2026-03-02T14:30; shows the state then.")
@@ -44,7 +46,7 @@ def history(
     if moment is None:
         _print_events(events, as_json)
         return
-    names = dict.fromkeys(event.capability for event in events)
+    names = dict.fromkeys(e.capability for e in events if service_of(e.capability) is None)
     then = [
         _state(at_moment([e for e in events if e.capability == name], name, moment))
         for name in names

@@ -36,6 +36,7 @@ _STYLES: Final[Mapping[str, str]] = {
     "aborted": "red",
     "pending": "dim",
 }
+_BAD: Final = frozenset({"rolled_back", "killed", "aborted", "switched_off"})
 _QUIET: Final = frozenset({"flag_applied", "step_passed"})
 """Events that say nothing new to people."""
 
@@ -154,7 +155,7 @@ def event_line(event: Mapping[str, Any]) -> Text | None:
         return None
     at = datetime.fromtimestamp(event["at"]).strftime("%H:%M:%S")
     kind = event["kind"].replace("_", " ")
-    style = "red" if event["kind"] in ("rolled_back", "killed", "aborted") else ""
+    style = "red" if event["kind"] in _BAD else ""
     line = Text.assemble((at, "dim"), " ", (event["capability"], "bold"), " ", (kind, style))
     return line.append(f": {event['why']}") if event["why"] else line
 

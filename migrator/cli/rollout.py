@@ -18,11 +18,12 @@ from migrator.cli.options import JsonOption, StateOption
 from migrator.cli.output import console, print_json
 from migrator.cli.progress import WIDE, status_table, watch
 from migrator.client import ControllerClient
-from migrator.controller.flags import needed
+from migrator.controller.flags import claim
 from migrator.errors import InvalidInput
 from migrator.flagclient import FlagClient, RetryPolicy
 from migrator.flagclient import Target as FlagTarget
 from migrator.plan.check import service_flag
+from migrator.plan.dependencies import all_needed, needed
 from migrator.plan.load import load
 from migrator.plan.model import Migration, Stage
 from migrator.rollout.verbs import Verb
@@ -196,7 +197,7 @@ def _turn(target: str, on: bool, reason: str, state: StateOption, as_json: bool)
     verb = "restore" if on else "kill"
     comment = reason or f"migrator {verb} {target}"
     began = time.monotonic()
-    version = asyncio.run(_turn_flag(server, key, on, comment))
+    version = asyncio.run(_turn_flag(server, kind, key, on, comment))
     took = (time.monotonic() - began) * 1000
     if as_json:
         print_json({"kind": kind, "name": name, "flag": key, "on": on, "version": version})
@@ -207,15 +208,20 @@ def _turn(target: str, on: bool, reason: str, state: StateOption, as_json: bool)
         f"(flag {key}, version {version}, {took:.0f} ms)"
     )
     if on:
-        out.print(f"its rollout stays paused until: migrator resume {_some(plan, kind, name)}")
+        out.print(
+            f"a rollout that it paused goes on with: migrator resume {_some(plan, kind, name)}"
+        )
     else:
         back = f"service/{name}" if kind == "service" else name
         out.print(f"switch it on again with: migrator restore {back}")
 
 
-async def _turn_flag(server: FlagTarget, key: str, on: bool, comment: str) -> int:
+async def _turn_flag(server: FlagTarget, kind: str, key: str, on: bool, comment: str) -> int:
     async with FlagClient(server, via="cli", policy=PATIENCE) as flags:
-        return (await flags.turn(key, on=on, comment=comment)).version
+        flag = await flags.turn(key, on=on, comment=comment)
+        if kind == "service":
+            flag = await claim(flags, flag, comment)
+        return flag.version
 
 
 def flag_of(plan: Migration, target: str) -> tuple[str, str, str]:
@@ -223,7 +229,7 @@ def flag_of(plan: Migration, target: str) -> tuple[str, str, str]:
 
     Raises InvalidInput that names what is there.
     """
-    services = {s for c in plan.spec.capabilities.values() for s in needed(c)}
+    services = all_needed(plan.spec.capabilities)
     kind, slash, name = target.partition("/")
     if not slash:
         kind, name = ("capability" if target in plan.spec.capabilities else "service"), target
@@ -246,7 +252,8 @@ def _suggest(target: str, known: Iterable[str]) -> str | None:
 def _some(plan: Migration, kind: str, name: str) -> str:
     if kind == "capability":
         return name
-    return ", ".join(c for c, what in plan.spec.capabilities.items() if name in needed(what))
+    capabilities = plan.spec.capabilities
+    return ", ".join(each for each in capabilities if name in needed(capabilities, each))
 
 
 def _controller(folder: StateDir) -> contextlib.AbstractAsyncContextManager[ControllerClient]:

@@ -9,10 +9,14 @@ from typing import Any, Final
 from migrator.errors import InvalidInput
 from migrator.flagclient import Flag, FlagClient, Forbidden, NotSupported
 from migrator.plan.check import service_flag
-from migrator.plan.model import Capability, Migration, Stage
+from migrator.plan.dependencies import all_needed, needed
+from migrator.plan.model import Migration, Stage
 from migrator.plan.schedule import stages_of
+from migrator.rollout.events import CONTROLLER
 
 OPS_TAG: Final = "ops"
+KEPT_OFF: Final = "kept-off"
+"""Tag of a service's flag that the controller had switched off when a person wanted it off, too."""
 
 logger = logging.getLogger(__name__)
 
@@ -24,10 +28,8 @@ async def ensure_flags(client: FlagClient, plan: Migration) -> dict[str, Flag]:
     or with other variations.
     """
     flags = await client.list_flags(flag_keys(plan))
-    services = {
-        name for capability in plan.spec.capabilities.values() for name in needed(capability)
-    }
-    for service in sorted(services):
+    capabilities = plan.spec.capabilities
+    for service in sorted(all_needed(capabilities)):
         key = service_flag(service)
         flag = flags.get(key) or await client.create(_service_flag_body(service))
         flags[key] = _usable(flag, (True, False))
@@ -35,7 +37,7 @@ async def ensure_flags(client: FlagClient, plan: Migration) -> dict[str, Flag]:
         if not flag.on and flag.version <= 1:
             flags[key] = await client.turn(key, on=True, comment="in service")
     made: dict[str, Flag] = {}
-    for name, capability in plan.spec.capabilities.items():
+    for name, capability in capabilities.items():
         stages = stages_of(capability)
         flag = flags.get(name) or await _create_stages(client, name, plan.spec.context.kind, stages)
         _usable(flag, tuple(map(str, stages)))
@@ -48,7 +50,7 @@ async def ensure_flags(client: FlagClient, plan: Migration) -> dict[str, Flag]:
                 "key": service_flag(service),
                 "variationId": flags[service_flag(service)].variation_id(True),
             }
-            for service in needed(capability)
+            for service in needed(capabilities, name)
             if service_flag(service) not in have
         ]
         if missing:
@@ -90,18 +92,37 @@ def _has(found: list[Any], value: bool | str) -> bool:
     return any(type(each) is type(value) and each == value for each in found)
 
 
+async def claim(client: FlagClient, flag: Flag, comment: str) -> Flag:
+    """Make it known that a person wants the flag of a service to be as it is.
+
+    Turning off what the controller has turned off already changes nothing, and leaves no trace: its
+    probe would turn it on again. A tag says so, until the flag is turned on.
+    """
+    tagged = KEPT_OFF in flag.tags
+    if flag.on and tagged:
+        return await unclaimed(client, flag, comment)
+    if not flag.on and not tagged:
+        entries = await client.audit(flag.key, limit=1)
+        if entries and entries[0].by == CONTROLLER:
+            return await client.patch(flag.key, [_tag("addTags")], comment)
+    return flag
+
+
+async def unclaimed(client: FlagClient, flag: Flag, comment: str) -> Flag:
+    """Without that tag, which stays where the flag was turned on in a dashboard."""
+    if KEPT_OFF not in flag.tags:
+        return flag
+    return await client.patch(flag.key, [_tag("removeTags")], comment)
+
+
+def _tag(kind: str) -> dict[str, Any]:
+    return {"kind": kind, "values": [KEPT_OFF]}
+
+
 def flag_keys(plan: Migration) -> tuple[str, ...]:
     """The keys of all flags of the plan."""
     capabilities = plan.spec.capabilities
-    services = dict.fromkeys(name for each in capabilities.values() for name in needed(each))
-    return (*capabilities, *map(service_flag, services))
-
-
-def needed(capability: Capability) -> tuple[str, ...]:
-    """The services that a capability needs, each once, in the plan's order."""
-    return tuple(
-        dict.fromkeys((*(route.service for route in capability.routes), *capability.needs))
-    )
+    return (*capabilities, *map(service_flag, all_needed(capabilities)))
 
 
 def _service_flag_body(service: str) -> dict[str, Any]:

@@ -15,33 +15,34 @@ from typing import Final
 
 from migrator.analysis.verdict import Verdict
 from migrator.analysis.watch import Watch
-from migrator.controller.flags import ensure_flags, flag_keys, needed
+from migrator.controller.flags import ensure_flags, flag_keys
+from migrator.controller.foreign import ForeignChanges
 from migrator.controller.hooks import StepHooks
 from migrator.controller.metrics import Metrics
-from migrator.controller.observe import ProxyStats, World, lags, look, newest_foreign, switched_off
+from migrator.controller.observe import ProxyStats, World, look
 from migrator.controller.parity import ParityGate
 from migrator.controller.store import EventLog
-from migrator.errors import InvalidInput, MigratorError, Unavailable
-from migrator.flagclient import AuditEntry, Flag, FlagClient, FlagNotFound
-from migrator.plan.check import service_flag
+from migrator.controller.switches import BEAT, Switches
+from migrator.errors import InvalidInput, MigratorError
+from migrator.flagclient import Flag, FlagClient, FlagNotFound
+from migrator.plan.dependencies import needed
 from migrator.plan.model import Migration, Step
 from migrator.plan.schedule import stages_of
 from migrator.plan.units import format_share
 from migrator.rollout.ahead import Backlog, closed_ahead
 from migrator.rollout.desired import DesiredFlag, desired_flag
-from migrator.rollout.engine import CONTROLLER, advance
-from migrator.rollout.events import Event, Kind
+from migrator.rollout.engine import advance
+from migrator.rollout.events import CONTROLLER, Event, Kind
 from migrator.rollout.gate import closed_gate
 from migrator.rollout.measure import measure
-from migrator.rollout.observation import Change, Closed, Figures, Observation, SeenFlag
+from migrator.rollout.observation import Change, Closed, Figures, Observation, Off, SeenFlag
+from migrator.rollout.service import service_of
 from migrator.rollout.state import Rollout, Window, apply, fold
 from migrator.rollout.transitions import Phase
 from migrator.rollout.verbs import PLAIN, Details, Verb, act
 
 logger = logging.getLogger(__name__)
 
-MAX_UNEXPLAINED: Final = 10
-"""Looks for which the audit log may lag behind a flag."""
 TICK: Final = 0.5
 """Seconds between two looks."""
 
@@ -57,9 +58,10 @@ class Controller:
         *,
         flags: FlagClient,
         proxy: ProxyStats,
+        services: Mapping[str, str],
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Replays the log. Raises StateError if it cannot be."""
+        """Replays the log. `services`: their origins. Raises StateError if the log cannot be."""
         self.plan = plan
         self.log = log
         self.world = World(stats=None, flags=None, problems=("just started",))
@@ -78,10 +80,11 @@ class Controller:
         self._clock = clock
         self.hooks = StepHooks(plan.metadata.name)
         self.metrics = Metrics(plan, flags)
+        self.switches = Switches(
+            plan, log, services, flags=flags, proxy=proxy, clock=clock, record=self._record
+        )
+        self._foreign = ForeignChanges(flags)
         self._ensured = False
-        self._offs: dict[str, str] = {}
-        self._unexplained: dict[str, int] = {}
-        """Looks since a flag's version rose without an entry in the audit log, by capability."""
         self._failed: dict[str, str] = {}
         """Why the last change of a flag failed, by capability."""
         self._soon = asyncio.Event()
@@ -92,21 +95,38 @@ class Controller:
     async def run(self, stop: asyncio.Event) -> None:
         """Tick until `stop`. Raises StateError when the log cannot be written."""
         stopped = asyncio.create_task(stop.wait())
+        beating = asyncio.create_task(self._beat())
         try:
             while not stop.is_set():
                 await self.tick()
                 soon = asyncio.create_task(self._soon.wait())
                 await asyncio.wait(
-                    (soon, stopped), timeout=TICK, return_when=asyncio.FIRST_COMPLETED
+                    (soon, stopped, beating), timeout=TICK, return_when=asyncio.FIRST_COMPLETED
                 )
                 soon.cancel()
                 self._soon.clear()
+                if beating.done():
+                    beating.result()
         finally:
             stopped.cancel()
-            await self.hooks.close()
-            await self.metrics.close()
+            beating.cancel()
+            await asyncio.wait((beating,))
+            await self.close()
             self.stopping = True
             self._announce()
+
+    async def _beat(self) -> None:
+        """The fast path, beside the looks. Raises StateError."""
+        while True:
+            if await self.switches.beat():
+                self._soon.set()
+            await asyncio.sleep(BEAT)
+
+    async def close(self) -> None:
+        """Stop what runs beside the looks."""
+        await self.hooks.close()
+        await self.metrics.close()
+        await self.switches.close()
 
     def schedule(self, name: str) -> tuple[Step, ...]:
         """The plan's steps of a capability."""
@@ -144,15 +164,23 @@ class Controller:
                 self._ensured = True
             self.world = await look(self._proxy, self._flags, self._flag_keys)
             changes = await self._changes(self.world)
+            if self.world.flags is not None:
+                await self.switches.look(self.world.flags)
         except MigratorError as error:
             if not self.world.problems:
                 logger.warning("controller.look.failed %s", error)
             self.world = World(stats=None, flags=None, problems=(str(error),))
             changes = {}
         now = self._clock()
+        if self.world.flags is not None:
+            self.switches.decide(now)
         for name in self.rollouts:
             self._decide(name, changes, now)
-        await asyncio.gather(*(self._apply(name) for name in self.rollouts))
+        await asyncio.gather(
+            self.switches.make_so(), *(self._apply(name) for name in self.rollouts)
+        )
+        problems = (*self.world.problems, *self.switches.problems)
+        self.world = replace(self.world, problems=problems)
 
     def _made_anew(self, name: str, flag: Flag) -> None:
         """A flag that was deleted under its rollout is there again; its versions begin anew, and
@@ -195,8 +223,11 @@ class Controller:
         if not events:
             return
         for event in self.log.append(events):
-            name = event.capability
-            self.rollouts[name] = apply(self.rollouts[name], event)
+            name, service = event.capability, service_of(event.capability)
+            if service is None:
+                self.rollouts[name] = apply(self.rollouts[name], event)
+            else:
+                self.switches.apply(service, event)
             logger.info("rollout.%s capability=%s why=%s", event.kind, name, event.why)
         self._announce()
 
@@ -215,6 +246,7 @@ class Controller:
         same = seq is not None and self._window_of.get(name) == seq
 
         def also(window: Window, step: Step, verdict: Verdict) -> Verdict:
+            verdict = self.switches.judged(self._needed(name), verdict)
             verdict = self._parity.judge(name, counters, window, step, limits.parity, verdict)
             return self.metrics.judge(rollout, step, verdict)
 
@@ -246,52 +278,27 @@ class Controller:
         deleted = Change(by="someone", via="by deleting the flag", comment="", audit_id=None)
         return SeenFlag(version=rollout.flag_version + 1, on=False, weights=None, change=deleted)
 
-    def _services_off(self, name: str) -> dict[str, str] | None:
+    def _needed(self, name: str) -> tuple[str, ...]:
+        return needed(self.plan.spec.capabilities, name)
+
+    def _services_off(self, name: str) -> dict[str, Off] | None:
         flags = self.world.flags
         if flags is None:
             return None
-        off: dict[str, str] = {}
-        for service in needed(self.plan.spec.capabilities[name]):
-            flag = flags.get(service_flag(service))
-            if flag is None or not flag.on:
-                off[service] = self._offs.get(service, f"{service_flag(service)} is off")
-        return off
+        found = {service: self.switches.off(service, flags) for service in self._needed(name)}
+        return {service: off for service, off in found.items() if off is not None}
 
     async def _changes(self, world: World) -> dict[str, Change | None]:
         """Who made the flag versions that no event accounts for, by capability."""
         if world.flags is None:
             return {}
-        for service, flag in self._service_flags(world.flags).items():
-            if flag.on:
-                self._offs.pop(service, None)
-            elif service not in self._offs:
-                entries = await self._flags.audit(flag.key, limit=1)
-                self._offs[service] = switched_off(flag.key, entries)
         changes: dict[str, Change | None] = {}
         for name, rollout in self.rollouts.items():
             seen = world.flags.get(name)
             known = rollout.flag_version
             if seen is not None and known is not None and seen.version > known:
-                entries = await self._flags.audit(name, limit=min(20, seen.version - known))
-                if not self._explained(name, seen, entries):
-                    entries = ()
-                changes[name] = newest_foreign(entries, rollout.audit_id)
+                changes[name] = await self._foreign.newest(seen, known, rollout.audit_id)
         return changes
-
-    def _explained(self, name: str, flag: Flag, entries: tuple[AuditEntry, ...]) -> bool:
-        """Whether the audit log has the change of `flag`. While it lags behind nothing is decided:
-        a person's change could pass for ours. For a few looks; then it was someone."""
-        if not lags(flag, entries):
-            self._unexplained.pop(name, None)
-            return True
-        looks = self._unexplained[name] = self._unexplained.get(name, 0) + 1
-        if looks <= MAX_UNEXPLAINED:
-            raise Unavailable(f"the audit log does not say yet who changed {name}")
-        return False
-
-    def _service_flags(self, flags: Mapping[str, Flag]) -> dict[str, Flag]:
-        services = {s for c in self.plan.spec.capabilities.values() for s in needed(c)}
-        return {s: flags[service_flag(s)] for s in services if service_flag(s) in flags}
 
     async def _apply(self, name: str) -> None:
         """Make the flag what the state says. What fails now is tried again at the next tick."""

@@ -11,12 +11,13 @@ from typing import Final, Self
 
 import httpx
 
+from migrator.analysis.pulse import Tallies, parse_endpoints
 from migrator.analysis.stats import Stats, parse_stats
 from migrator.controller.backlog import parse_backlogs
 from migrator.errors import Unavailable
 from migrator.flagclient import AuditEntry, Flag, FlagClient
 from migrator.rollout.ahead import Backlog
-from migrator.rollout.engine import CONTROLLER
+from migrator.rollout.events import CONTROLLER
 from migrator.rollout.observation import Change
 
 logger = logging.getLogger(__name__)
@@ -45,14 +46,22 @@ class ProxyStats:
 
     async def read(self) -> tuple[Stats, Mapping[str, Backlog]]:
         """The counters now, and the second writes that wait for services. Raises Unavailable."""
+        document = await self._get("/stats")
+        return parse_stats(document), parse_backlogs(document)
+
+    async def tallies(self) -> Tallies:
+        """What each origin did for users so far. Raises Unavailable."""
+        return parse_endpoints(await self._get("/endpoints"))
+
+    async def _get(self, path: str) -> bytes:
         try:
-            answer = await self._http.get("/stats")
+            answer = await self._http.get(path)
         except httpx.TransportError as error:
             detail = str(error) or type(error).__name__
             raise Unavailable(f"the proxy's figures are not available: {detail}") from error
         if not answer.is_success or len(answer.content) > _MAX_STATS:
             raise Unavailable(f"the proxy's figures are not available: {answer.status_code}")
-        return parse_stats(answer.content), parse_backlogs(answer.content)
+        return answer.content
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,8 +126,4 @@ def switched_off(service_flag: str, entries: tuple[AuditEntry, ...]) -> str:
     """What to say about a service's flag that is off."""
     if not entries:
         return f"{service_flag} is off"
-    change = change_of(entries[0])
-    told = " ".join(part for part in (change.by, change.via) if part)
-    if change.comment:
-        told += f': "{change.comment}"'
-    return f"{service_flag} is off ({told})"
+    return f"{service_flag} is off ({change_of(entries[0]).told})"

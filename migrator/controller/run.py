@@ -65,6 +65,7 @@ async def _run(state: StateDir) -> None:
                 log,
                 flags=flags,
                 proxy=proxy,
+                services=instance.addresses.services,
             )
             feed = EndpointFeed(lambda: ready_endpoints(state))
             routes = (

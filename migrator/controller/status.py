@@ -9,9 +9,9 @@ from typing import Any, Final
 from migrator.analysis.sample import NOTHING, Sample
 from migrator.analysis.stats import Counters, Key, Stats
 from migrator.analysis.watch import Watch
-from migrator.controller.flags import needed
 from migrator.controller.loop import Controller
 from migrator.plan.check import service_flag
+from migrator.plan.dependencies import all_needed, needed
 from migrator.plan.model import Stage, Step
 from migrator.plan.units import FULL_SHARE
 from migrator.rollout.state import Rollout
@@ -116,12 +116,13 @@ def _is_off(controller: Controller, name: str) -> bool:
     flags = controller.world.flags
     if flags is None:
         return False
-    keys = (name, *(service_flag(s) for s in needed(controller.plan.spec.capabilities[name])))
+    capabilities = controller.plan.spec.capabilities
+    keys = (name, *(service_flag(service) for service in needed(capabilities, name)))
     return any(key in flags and not flags[key].on for key in keys)
 
 
 def _origins(watch: Watch | None) -> Mapping[str, Any]:
-    old, new = (watch.old.everything, watch.new.everything) if watch else (NOTHING, NOTHING)
+    old, new = (watch.old, watch.new) if watch else (NOTHING, NOTHING)
     return {"old": _figures(old), "new": _figures(new)}
 
 
@@ -131,11 +132,8 @@ def _figures(sample: Sample) -> dict[str, Any]:
 
 def _services(controller: Controller) -> list[dict[str, Any]]:
     flags = controller.world.flags
-    names = dict.fromkeys(
-        name for c in controller.plan.spec.capabilities.values() for name in needed(c)
-    )
     shown = []
-    for name in names:
+    for name in all_needed(controller.plan.spec.capabilities):
         flag = flags.get(service_flag(name)) if flags is not None else None
         shown.append({"name": name, "enabled": None if flag is None else flag.on})
     return shown

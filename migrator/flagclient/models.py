@@ -53,6 +53,7 @@ class Flag(Answer):
 
     key: str
     archived: bool = False
+    tags: tuple[str, ...] = ()
     variations: tuple[Variation, ...]
     environments: Annotated[dict[str, FlagEnvironment], Field(min_length=1)]
 

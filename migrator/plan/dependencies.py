@@ -1,4 +1,7 @@
-"""Rules of `after`: which capabilities come before which. Pure."""
+"""Rules of `after`: which capabilities come before which, and which services they need for that.
+
+Pure.
+"""
 
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -42,6 +45,39 @@ def befores(capability: Capability) -> tuple[After, ...]:
     return tuple(
         each if isinstance(each, After) else After(capability=each) for each in capability.after
     )
+
+
+def needed(capabilities: Mapping[str, Capability], name: str) -> tuple[str, ...]:
+    """The services without which a capability falls back to the monolith, each once: its own, and
+    those of each capability that must be answered by its services before this one begins.
+
+    What a page of this capability links to must not be old while the page is new. All are
+    prerequisites of its flag, so that one version of one flag moves everything that belongs
+    together, in every SDK at once, without anybody's help.
+    """
+    found: dict[str, None] = {}
+    names = [name]
+    for each in names:
+        capability = capabilities[each]
+        found |= dict.fromkeys(route.service for route in capability.routes)
+        found |= dict.fromkeys(capability.needs)
+        names += [
+            after.capability
+            for after in befores(capability)
+            if _is_new(after) and after.capability not in names
+        ]
+    return tuple(found)
+
+
+def all_needed(capabilities: Mapping[str, Capability]) -> tuple[str, ...]:
+    """The services that any capability needs, each once: those that have a flag."""
+    services = (service for name in capabilities for service in needed(capabilities, name))
+    return tuple(dict.fromkeys(services))
+
+
+def _is_new(after: After) -> bool:
+    """Whether services answer at that stage; None is complete."""
+    return after.stage is None or _ORDER[after.stage] >= _ORDER[Stage.LIVE]
 
 
 def _reaches(capability: Capability, stage: Stage) -> bool:

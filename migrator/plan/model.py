@@ -149,10 +149,26 @@ class EndpointRules(Model):
     retry_budget: Borrowed[RetryBudget] = in_plan(RetryBudget)()
 
 
+class Restore(Model):
+    """How a service that the controller switched off as broken is switched on again."""
+
+    probe: Annotated[str, Field(pattern=r"^/")] | None = None
+    """Path that answers 2xx when users may come back; left out: that of `ready`."""
+    interval: Annotated[Duration, Field(gt=0)] = 0.5
+    """Seconds between two questions."""
+    healthy_for: Duration = 2.0
+    """Seconds for which every answer must have been good."""
+    at_most: Annotated[int, Field(ge=0)] = 2
+    """Times `within` so many seconds; when it is switched off once more only a person can."""
+    within: Annotated[Duration, Field(gt=0)] = 600.0
+
+
 class Service(EndpointRules, Workload):
     replicas: Annotated[int, Field(ge=1, le=64)] = 1
     """Processes, each with a `$PORT` of its own; `port` is that of the first one."""
     hedge: Borrowed[Hedge] | None = None
+    restore: Literal["manual"] | Restore = Restore()
+    """`manual`: only a person switches it on again."""
 
 
 class MonolithWorkload(EndpointRules):
@@ -334,9 +350,6 @@ class Metric(Model):
 class Analysis(Model):
     error_rate: ErrorRateLimit = ErrorRateLimit()
     latency: LatencyLimits = LatencyLimits()
-    ride_out: Duration = 3.5
-    """At least half of the requests may fail for so long before the service is switched off: a
-    process that restarts. 0s: switched off at once."""
     parity: ParityLimit | None = None
     """None: answers are compared, but do not decide."""
     metrics: Annotated[tuple[Metric, ...], Field(max_length=20)] = ()

@@ -12,21 +12,18 @@ from typing import Any, Final
 
 from migrator.analysis.sample import NOTHING, Sample, total
 from migrator.analysis.verdict import Outcome
+from migrator.plan.check import service_flag
 from migrator.plan.model import Step
 from migrator.plan.units import format_share
-from migrator.rollout.events import Event, Kind
+from migrator.rollout.events import CONTROLLER, Event, Kind
 from migrator.rollout.gate import closed_gate
 from migrator.rollout.observation import Figures, Observation, SeenFlag
 from migrator.rollout.state import Rollout, apply
 from migrator.rollout.transitions import Phase
 
-CONTROLLER: Final = "migrator-controller"
-"""The member of the flag server that the controller is; who does what nobody asked for."""
-MAX_OUTAGES: Final = 2
-"""Short outages that are ridden out at one step within `OUTAGE_MEMORY` seconds."""
-OUTAGE_MEMORY: Final = 600.0
-
 _AT_STEP: Final = frozenset({Phase.HOLDING, Phase.WAITING})
+_WATCHED: Final = frozenset({Phase.WAITING, Phase.PAUSED, Phase.COMPLETE})
+"""Phases in which a window may have ended and another one must begin."""
 _BACK: Final = frozenset({Phase.ROLLED_BACK, Phase.ABORTED})
 
 
@@ -105,13 +102,17 @@ def _told(rollout: Rollout, flag: SeenFlag) -> str:
 def _services(
     rollout: Rollout, _steps: tuple[Step, ...], seen: Observation, now: float
 ) -> Iterator[Event]:
-    """A needed service that is off pauses the rollout; that it came back does not go on."""
+    """A needed service that a person switched off pauses the rollout; that it came back does not
+    go on. One that the controller switched off only interrupts it."""
     if seen.services_off is None:
         return
-    for service in sorted(seen.services_off.keys() - rollout.services_off):
-        yield _event(rollout, Kind.KILLED, now, seen.services_off[service], service=service)
+    for service, off in sorted(seen.services_off.items()):
+        if off.broken and service not in rollout.services_off:
+            yield _event(rollout, Kind.INTERRUPTED, now, off.why, service=service)
+        elif not off.broken and service not in rollout.services_off - rollout.broken:
+            yield _event(rollout, Kind.KILLED, now, off.why, service=service)
     for service in sorted(rollout.services_off - seen.services_off.keys()):
-        why = f"{service}-service is on again"
+        why = f"{service_flag(service)} is on again"
         if rollout.phase is Phase.PAUSED:
             why += f"; `migrator resume {rollout.capability}` goes on"
         yield _event(rollout, Kind.RESTORED, now, why, service=service)
@@ -126,14 +127,6 @@ def _judge(
         return
     if figures.verdict is not None and figures.verdict.outcome is Outcome.FAILED:
         yield _event(rollout, Kind.ROLLED_BACK, now, figures.verdict.evidence)
-    elif figures.outages and rollout.phase is not Phase.PENDING:
-        recent = sum(1 for at in rollout.outages if now - at < OUTAGE_MEMORY)
-        if recent >= MAX_OUTAGES:
-            why = f"the service failed for a short time, after {recent} times before at this step"
-            yield _event(rollout, Kind.ROLLED_BACK, now, why)
-        else:
-            why = "the service failed for a short time and recovered; measured again from here"
-            yield _event(rollout, Kind.DISTURBED, now, why, **_new_window(figures))
 
 
 def _command(
@@ -166,10 +159,11 @@ def _gates(
 def _measure(
     rollout: Rollout, _steps: tuple[Step, ...], seen: Observation, now: float
 ) -> Iterator[Event]:
-    """What a person set or went back to while paused is protected by the analysis, too."""
-    if rollout.phase is not Phase.PAUSED or rollout.hands_off or rollout.window is not None:
+    """After an interruption the step is measured anew; and what a person set or went back to while
+    paused is protected by the analysis, too."""
+    if rollout.phase not in _WATCHED or rollout.hands_off or rollout.window is not None:
         return
-    if rollout.shown is not None and seen.figures is not None:
+    if rollout.shown is not None and not rollout.services_off and seen.figures is not None:
         yield _event(rollout, Kind.MEASURED, now, "", **_new_window(seen.figures))
 
 
@@ -185,7 +179,7 @@ def _schedule(
     flag, figures = seen.flag, seen.figures
     if rollout.phase is not Phase.PENDING or flag is None or figures is None:
         return
-    if seen.services_off is None:
+    if seen.services_off is None or seen.services_off:
         return
     first = not rollout.begun
     if first and flag.on and not rollout.restart:

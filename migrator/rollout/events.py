@@ -1,9 +1,13 @@
-"""What can happen to a rollout. Pure data; `transitions.py` says what is legal when."""
+"""What can happen to a rollout, or to the switch of a service. Pure data; `transitions.py` and
+`service.py` say what is legal when."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
+
+CONTROLLER: Final = "migrator-controller"
+"""The member of the flag server that the controller is; who does what nobody asked for."""
 
 
 class Kind(StrEnum):
@@ -17,8 +21,6 @@ class Kind(StrEnum):
     """Every gate of the step is open - step."""
     HELD = "held"
     """The hold is over but a gate is closed; said once for each `topic` of a step - topic."""
-    DISTURBED = "disturbed"
-    """A short outage was ridden out; the step is measured again - base, old."""
     COMPLETED = "completed"
     """The last step was passed - base, old."""
     ROLLED_BACK = "rolled_back"
@@ -30,7 +32,7 @@ class Kind(StrEnum):
     PLACED = "placed"
     """A person chose a state outside of the schedule - stage, share, before (where the rest is)."""
     MEASURED = "measured"
-    """A window begins at what the flag shows while paused - base, old."""
+    """A window begins at what the flag shows while paused, or after an interruption - base, old."""
     RETRIED = "retried"
     """A person wants the step again that was rolled back."""
     RESTARTED = "restarted"
@@ -47,11 +49,17 @@ class Kind(StrEnum):
     FLAG_APPLIED = "flag_applied"
     """A change of the flag by the controller itself was seen - version, on."""
     KILLED = "killed"
-    """A needed service was switched off - service."""
+    """A person switched a needed service off - service."""
+    INTERRUPTED = "interrupted"
+    """The controller switched a needed service off; goes on after `restored` - service."""
     RESTORED = "restored"
     """A needed service was switched on again - service."""
     PLAN_CHANGED = "plan_changed"
     """The plan's schedule is not the one that the rollout began with."""
+    SWITCHED_OFF = "switched_off"
+    """Of a service: it is plainly broken, its flag is to be off - version (of the flag, so far)."""
+    SWITCHED_ON = "switched_on"
+    """Of a service: its probe answers again, its flag is to be on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +69,7 @@ class Event:
     at: float
     """Unix seconds."""
     capability: str
+    """Its name, or `service/NAME`."""
     kind: Kind
     by: str
     why: str

@@ -19,10 +19,12 @@ def closed_gate(rollout: Rollout, step: Step, seen: Observation, now: float) -> 
         return Closed(topic="flag", why="the flag server does not answer")
     if wanted is None or not wanted.matches(on=seen.flag.on, weights=seen.flag.weights):
         return Closed(topic="flag", why="the flag does not show this step yet")
+    if seen.services_off is None:
+        return Closed(topic="service", why="a needed service is not known to be on")
+    if seen.services_off:
+        return Closed(topic="service", why=seen.services_off[min(seen.services_off)].why)
     if rollout.hold_since is None or now - rollout.hold_since < step.hold:
         return Closed(topic="hold", why="the hold time runs")
-    if seen.services_off is None or seen.services_off:
-        return Closed(topic="flag", why="a needed service is not known to be on")
     if seen.ahead:
         return seen.ahead[0]
     if seen.figures is None or seen.figures.verdict is None:

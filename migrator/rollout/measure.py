@@ -33,7 +33,7 @@ def measure(
     if window is None:
         return None, Figures(counters=counters, asked={}, old=NOTHING, verdict=None)
     if watch is None:
-        watch = Watch.begin(window.base, since=window.since, ride_out=limits.ride_out)
+        watch = Watch.begin(window.base, since=window.since)
     step = rollout.shown
     watch = watch.read(counters, at=now)
     watch, verdict = confirm(
@@ -44,9 +44,8 @@ def measure(
     figures = Figures(
         counters=counters,
         asked=watch.asked,
-        old=watch.old.settled,
+        old=watch.old,
         verdict=verdict,
-        outages=watch.new.outages,
     )
     if rollout.phase is not Phase.HOLDING and verdict.outcome is Outcome.PASSED:
         watch = watch.rolled()

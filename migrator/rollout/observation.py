@@ -22,10 +22,16 @@ class Change:
     comment: str
     audit_id: str | None
 
+    @property
+    def told(self) -> str:
+        """Who, how and why, for people."""
+        who = " ".join(part for part in (self.by, self.via) if part)
+        return f'{who}: "{self.comment}"' if self.comment else who
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenFlag:
-    """A capability's flag. `weights`: None when its fallthrough is no share of stages.
+    """A flag. `weights`: None when its fallthrough is no share of stages.
 
     `change`: the newest change by someone else since the version that the rollout knows.
     """
@@ -47,8 +53,6 @@ class Figures:
     """The old origin in the window."""
     verdict: Verdict | None
     """None without a window."""
-    outages: int = 0
-    """Short outages of the new origin that ended in this window."""
     metrics: Mapping[str, Counts] = field(default_factory=dict)
     """The old origin in the window, by metric of users' own."""
 
@@ -70,11 +74,19 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Off:
+    """A service that is switched off. `broken`: by the controller, and not for good."""
+
+    why: str
+    broken: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
     flag: SeenFlag | None
     figures: Figures | None
-    services_off: Mapping[str, str] | None
-    """Needed services whose flag is off, each with what to say about it; None: unknown."""
+    services_off: Mapping[str, Off] | None
+    """Needed services that are switched off; None: unknown."""
     ahead: tuple[Closed, ...] = ()
     """What closes the way forward from outside: see ahead.py."""
     ended: Ended | None = None

@@ -66,13 +66,11 @@ class Rollout:
     command: str | None = None
     """What came of `before_leaving` at this entry: empty for success; None: it has not ended."""
     hold_since: float | None = None
-    """Since when the step counts: entered, flag changed, and no outage after that."""
+    """Since when the step counts: entered, flag changed, and not interrupted after that."""
     applied: bool = False
     """The flag was changed to the current step."""
     said: frozenset[str] = frozenset()
     """Topics that HELD named at this step."""
-    outages: tuple[float, ...] = ()
-    """When short outages were ridden out at this step."""
     window: Window | None = None
     history: Sample = NOTHING
     """The old origin's figures in this rollout's earlier windows."""
@@ -81,6 +79,8 @@ class Rollout:
     hands_off: bool = False
     """The flag is somebody else's, or it is unclear what it should be: leave it alone."""
     services_off: frozenset[str] = frozenset()
+    broken: frozenset[str] = frozenset()
+    """Those of them that the controller switched off."""
     flag_version: int | None = None
     """The newest version that is accounted for."""
     flag_on: bool = False
@@ -182,14 +182,13 @@ def _step_entered(rollout: Rollout, event: Event, data: _Data) -> Rollout:
         command=None,
         applied=False,
         said=frozenset(),
-        outages=(),
     )
 
 
 def _completed(rollout: Rollout, event: Event, data: _Data) -> Rollout:
     if not rollout.finished:
         raise IllegalEvent(f"completed at step {rollout.step} of {len(rollout.steps)}")
-    return replace(_window(rollout, event, data), entered=len(rollout.steps) - 1, outages=())
+    return replace(_window(rollout, event, data), entered=len(rollout.steps) - 1)
 
 
 def _passed(rollout: Rollout, _event: Event, data: _Data) -> Rollout:
@@ -227,7 +226,6 @@ def _placed(rollout: Rollout, _event: Event, data: _Data) -> Rollout:
         restart=rollout.restart or not rollout.begun,
         hands_off=False,
         window=None,
-        outages=(),
     )
 
 
@@ -261,10 +259,8 @@ def _command_ended(rollout: Rollout, _event: Event, data: _Data) -> Rollout:
     return replace(rollout, command=str(data["problem"]))
 
 
-def _disturbed(rollout: Rollout, event: Event, data: _Data) -> Rollout:
-    return replace(
-        _window(rollout, event, data), outages=(*rollout.outages, event.at), said=frozenset()
-    )
+def _measured(rollout: Rollout, event: Event, data: _Data) -> Rollout:
+    return replace(_window(rollout, event, data), said=frozenset())
 
 
 def _off(rollout: Rollout, _event: Event, _data: _Data) -> Rollout:
@@ -312,14 +308,36 @@ def _flag_applied(rollout: Rollout, event: Event, data: _Data) -> Rollout:
 
 
 def _killed(rollout: Rollout, _event: Event, data: _Data) -> Rollout:
-    off = replace(rollout, services_off=rollout.services_off | {data["service"]})
+    service = data["service"]
+    off = replace(
+        rollout,
+        services_off=rollout.services_off | {service},
+        broken=rollout.broken - {service},
+    )
     if off.phase is not Phase.PAUSED:
         return off
     return replace(off, hands_off=True, window=None)
 
 
+def _interrupted(rollout: Rollout, _event: Event, data: _Data) -> Rollout:
+    """The flag stays what it is: its prerequisite keeps everybody at the monolith."""
+    service = data["service"]
+    return replace(
+        rollout,
+        services_off=rollout.services_off | {service},
+        broken=rollout.broken | {service},
+        hold_since=None,
+        window=None,
+    )
+
+
 def _restored(rollout: Rollout, _event: Event, data: _Data) -> Rollout:
-    return replace(rollout, services_off=rollout.services_off - {data["service"]})
+    service = data["service"]
+    return replace(
+        rollout,
+        services_off=rollout.services_off - {service},
+        broken=rollout.broken - {service},
+    )
 
 
 def _plan_changed(rollout: Rollout, _event: Event, _data: _Data) -> Rollout:
@@ -334,12 +352,11 @@ _EFFECTS: Final[Mapping[Kind, _Effect]] = MappingProxyType(
         Kind.PROMOTED: _promoted,
         Kind.MOVED: _moved,
         Kind.PLACED: _placed,
-        Kind.MEASURED: _window,
+        Kind.MEASURED: _measured,
         Kind.RETRIED: _retried,
         Kind.RESTARTED: _restarted,
         Kind.HELD: _held,
         Kind.COMMAND_ENDED: _command_ended,
-        Kind.DISTURBED: _disturbed,
         Kind.COMPLETED: _completed,
         Kind.ROLLED_BACK: _off,
         Kind.ABORTED: _off,
@@ -348,6 +365,7 @@ _EFFECTS: Final[Mapping[Kind, _Effect]] = MappingProxyType(
         Kind.FLAG_NOTED: _flag_noted,
         Kind.FLAG_APPLIED: _flag_applied,
         Kind.KILLED: _killed,
+        Kind.INTERRUPTED: _interrupted,
         Kind.RESTORED: _restored,
         Kind.PLAN_CHANGED: _plan_changed,
     }

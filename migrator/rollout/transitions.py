@@ -18,7 +18,7 @@ class Phase(StrEnum):
     HOLDING = "holding"
     """At a step, its hold time runs."""
     WAITING = "waiting"
-    """At a step, the hold is over; approval or data is missing."""
+    """At a step; approval, data or a service is missing."""
     PAUSED = "paused"
     ROLLED_BACK = "rolled_back"
     ABORTED = "aborted"
@@ -35,7 +35,6 @@ _AT_STEP: Final = {
     Kind.PROMOTED: Phase.PENDING,
     Kind.MOVED: Phase.PENDING,
     Kind.HELD: Phase.WAITING,
-    Kind.DISTURBED: Phase.HOLDING,
     Kind.ROLLED_BACK: Phase.ROLLED_BACK,
     Kind.PAUSED: Phase.PAUSED,
     Kind.PLACED: Phase.PAUSED,
@@ -43,6 +42,7 @@ _AT_STEP: Final = {
     Kind.ABORTED: Phase.ABORTED,
     Kind.FLAG_CHANGED_BY_OTHER: Phase.PAUSED,
     Kind.KILLED: Phase.PAUSED,
+    Kind.INTERRUPTED: Phase.WAITING,
     Kind.PLAN_CHANGED: Phase.PAUSED,
 }
 
@@ -61,6 +61,8 @@ TRANSITIONS: Final[Mapping[Phase, Mapping[Kind, Phase]]] = MappingProxyType(
             Kind.FLAG_CHANGED_BY_OTHER: Phase.PAUSED,
             Kind.FLAG_APPLIED: Phase.PENDING,
             Kind.KILLED: Phase.PAUSED,
+            Kind.INTERRUPTED: Phase.PENDING,
+            Kind.RESTORED: Phase.PENDING,
             Kind.PLAN_CHANGED: Phase.PAUSED,
         },
         Phase.HOLDING: {
@@ -70,6 +72,8 @@ TRANSITIONS: Final[Mapping[Phase, Mapping[Kind, Phase]]] = MappingProxyType(
         },
         Phase.WAITING: {
             **_AT_STEP,
+            Kind.RESTORED: Phase.WAITING,
+            Kind.MEASURED: Phase.HOLDING,
             Kind.FLAG_APPLIED: Phase.WAITING,
             Kind.COMMAND_ENDED: Phase.WAITING,
         },
@@ -81,10 +85,10 @@ TRANSITIONS: Final[Mapping[Phase, Mapping[Kind, Phase]]] = MappingProxyType(
             Kind.MEASURED: Phase.PAUSED,
             Kind.ABORTED: Phase.ABORTED,
             Kind.ROLLED_BACK: Phase.ROLLED_BACK,
-            Kind.DISTURBED: Phase.PAUSED,
             Kind.FLAG_CHANGED_BY_OTHER: Phase.PAUSED,
             Kind.FLAG_APPLIED: Phase.PAUSED,
             Kind.KILLED: Phase.PAUSED,
+            Kind.INTERRUPTED: Phase.PAUSED,
             Kind.RESTORED: Phase.PAUSED,
             Kind.PLAN_CHANGED: Phase.PAUSED,
         },
@@ -98,6 +102,7 @@ TRANSITIONS: Final[Mapping[Phase, Mapping[Kind, Phase]]] = MappingProxyType(
             Kind.FLAG_NOTED: Phase.ROLLED_BACK,
             Kind.FLAG_APPLIED: Phase.ROLLED_BACK,
             Kind.KILLED: Phase.ROLLED_BACK,
+            Kind.INTERRUPTED: Phase.ROLLED_BACK,
             Kind.RESTORED: Phase.ROLLED_BACK,
         },
         Phase.ABORTED: {
@@ -108,6 +113,7 @@ TRANSITIONS: Final[Mapping[Phase, Mapping[Kind, Phase]]] = MappingProxyType(
             Kind.FLAG_NOTED: Phase.ABORTED,
             Kind.FLAG_APPLIED: Phase.ABORTED,
             Kind.KILLED: Phase.ABORTED,
+            Kind.INTERRUPTED: Phase.ABORTED,
             Kind.RESTORED: Phase.ABORTED,
         },
         Phase.COMPLETE: {
@@ -115,11 +121,13 @@ TRANSITIONS: Final[Mapping[Phase, Mapping[Kind, Phase]]] = MappingProxyType(
             Kind.PLACED: Phase.PAUSED,
             Kind.RESTARTED: Phase.PENDING,
             Kind.ROLLED_BACK: Phase.ROLLED_BACK,
-            Kind.DISTURBED: Phase.COMPLETE,
+            Kind.MEASURED: Phase.COMPLETE,
             Kind.ABORTED: Phase.ABORTED,
             Kind.FLAG_CHANGED_BY_OTHER: Phase.PAUSED,
             Kind.FLAG_APPLIED: Phase.COMPLETE,
             Kind.KILLED: Phase.PAUSED,
+            Kind.INTERRUPTED: Phase.COMPLETE,
+            Kind.RESTORED: Phase.COMPLETE,
         },
     }
 )

@@ -72,7 +72,7 @@ _KINDS: Final[Mapping[Verb, Kind]] = MappingProxyType(
 _RUNNING: Final = frozenset({Phase.PENDING, Phase.HOLDING, Phase.WAITING})
 _FULFILLED: Final[Mapping[Verb, frozenset[Phase]]] = MappingProxyType(
     {
-        Verb.PROMOTE: frozenset(),
+        Verb.PROMOTE: frozenset({Phase.COMPLETE}),
         Verb.PAUSE: frozenset({Phase.PAUSED}),
         Verb.RESUME: _RUNNING | {Phase.COMPLETE},
         Verb.ABORT: frozenset({Phase.ABORTED}),
@@ -104,9 +104,10 @@ def act(
     if rollout.phase in _FULFILLED[verb]:
         return ()
     full = verb is Verb.PROMOTE and details.full
-    kind = Kind.MOVED if full else _KINDS[verb]
-    if full and rollout.phase is Phase.COMPLETE:
+    between = verb is Verb.PROMOTE and not full and _is_between_steps(rollout)
+    if between and (rollout.chosen or rollout.finished):
         return ()
+    kind = Kind.MOVED if full or between else _KINDS[verb]
     if kind not in TRANSITIONS[rollout.phase] or (full and rollout.phase is Phase.PAUSED):
         raise _illegal(rollout, verb, f"it is {_said(rollout.phase)}")
     if verb in _TURNS_ON and rollout.services_off:
@@ -124,7 +125,7 @@ def act(
             return ()
         what, data = prepared
     elif verb is Verb.PROMOTE:
-        data = {"step": rollout.step}
+        data = {"step": rollout.step}  # Between steps: the one to come, past what holds it back.
     why = f"{by}: {reason}" if reason else f"{by} said {what}"
     return (Event(at=now, capability=rollout.capability, kind=kind, by=by, why=why, data=data),)
 
@@ -136,6 +137,12 @@ def legal(phase: Phase) -> tuple[Verb, ...]:
         for verb in Verb
         if _KINDS[verb] in TRANSITIONS[phase] and phase not in _FULFILLED[verb]
     )
+
+
+def _is_between_steps(rollout: Rollout) -> bool:
+    """Whether a step was passed and the next one is not entered yet."""
+    at_step = rollout.phase is not Phase.PENDING or rollout.entered is None
+    return not at_step and rollout.step > (rollout.entered or 0)
 
 
 _Prepared = tuple[str, dict[str, Any]] | None

@@ -1,28 +1,40 @@
 """The simulated migration: what the controller's shell does, on a virtual clock. Pure.
 
-Owns clock, flags, counters and people; all decisions are the real engine's. Looks are 0.5 s apart
-for a while after each fault and act, and further apart in between, so that weeks take a second.
+Owns clock, flags, counters, probes and people; all decisions are the real engine's. Looks are 0.5 s
+apart for a while after each fault and act, and further apart in between, so that weeks take a
+second.
 Commands succeed, webhooks open, no second write waits, mirrored reads agree.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, Final
 
+from migrator.analysis.pulse import MONOLITH, Pulse, Tally
+from migrator.analysis.pulse import NOTHING as NOBODY
 from migrator.analysis.sample import NOTHING, Sample
 from migrator.analysis.stats import Counters, Key
 from migrator.analysis.watch import Watch
-from migrator.plan.model import Capability, Migration, Stage, Step
+from migrator.plan.check import service_flag
+from migrator.plan.dependencies import all_needed, needed
+from migrator.plan.model import Capability, Migration, Restore, Stage, Step
 from migrator.plan.schedule import stages_of, steps
 from migrator.plan.units import FULL_SHARE
 from migrator.rollout.ahead import Backlog, closed_ahead
 from migrator.rollout.desired import NEW_IS_ASKED, desired_flag
-from migrator.rollout.engine import CONTROLLER, advance
-from migrator.rollout.events import Event, Kind
+from migrator.rollout.engine import advance
+from migrator.rollout.events import CONTROLLER, Event, Kind
 from migrator.rollout.gate import closed_gate
 from migrator.rollout.measure import measure
-from migrator.rollout.observation import Change, Ended, Observation, SeenFlag
+from migrator.rollout.observation import Change, Ended, Observation, Off, SeenFlag
+from migrator.rollout.service import (
+    Service,
+    Standing,
+    advance_service,
+    apply_service,
+    switch_off,
+)
 from migrator.rollout.state import Rollout, apply
 from migrator.rollout.transitions import Phase
 from migrator.rollout.verbs import IllegalVerb, Verb, act
@@ -56,6 +68,17 @@ class _Lane:
     cells: dict[Key, Sample] = field(default_factory=dict)
 
 
+@dataclass(slots=True)
+class _Switch:
+    """One service: its switch, its flag and its probe."""
+
+    restore: Restore | None
+    service: Service
+    version: int = 1
+    on: bool = True
+    healthy_since: float | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     events: tuple[Event, ...]
@@ -81,6 +104,12 @@ class _World:
             name: _Lane(each, steps(each), Rollout(capability=name))
             for name, each in plan.spec.capabilities.items()
         }
+        self._switches = {
+            name: _Switch(_restore(plan, name), Service(name=name))
+            for name in all_needed(plan.spec.capabilities)
+        }
+        self._tallies: dict[str | None, Tally] = {}
+        self._pulse = Pulse.begin({}, at=START)
         self._events: list[Event] = []
         self._refused: list[str] = []
         self._waiting = dict.fromkeys(self._lanes, "")
@@ -118,14 +147,56 @@ class _World:
     def _look(self, elapsed: float) -> None:
         now = START + elapsed
         faults = [f for f in self._scenario.faults if f.at <= elapsed < _until(f)]
-        killed = frozenset(f.service for f in faults if f.killed and f.service)
+        away = frozenset(f.service for f in faults if (f.error_rate or 0) >= FULL_SHARE)
         while self._todo and self._todo[0].at <= elapsed:
             self._person(self._todo.pop(0), now)
         pace = self._pace(elapsed)
+        off = self._off(faults)
         for lane in self._lanes.values():
-            self._traffic(lane, faults, killed, pace)
-            self._decide(lane, killed, now)
+            self._traffic(lane, faults, off.keys(), pace)
+        for switch in self._switches.values():
+            self._watch(switch, away, now)
+        self._switch_off(off.keys(), now)
+        off = self._off(faults)
+        for lane in self._lanes.values():
+            self._decide(lane, off, now)
             self._make_it_so(lane, now)
+
+    def _off(self, faults: list[Fault]) -> dict[str, Off]:
+        """The services that are switched off."""
+        off = {
+            name: Off(why=f"{service_flag(name)} is off: {each.service.reason}", broken=True)
+            for name, each in self._switches.items()
+            if each.service.standing is not Standing.FREE
+        }
+        killed = (f.service for f in faults if f.killed and f.service)
+        return off | {name: Off(why=f"{service_flag(name)} is off") for name in killed}
+
+    def _watch(self, switch: _Switch, away: frozenset[str | None], now: float) -> None:
+        """The flag does what the switch wants; its probe answers unless it is `away`."""
+        service = switch.service
+        if service.name in away or None in away:
+            switch.healthy_since = None
+        elif switch.healthy_since is None:
+            switch.healthy_since = now
+        if service.wanted is not None and service.wanted is not switch.on:
+            switch.on, switch.version = service.wanted, switch.version + 1
+        flag = SeenFlag(version=switch.version, on=switch.on, weights=None)
+        events = advance_service(service, switch.restore, flag, switch.healthy_since, now)
+        self._record_switch(switch, events)
+
+    def _switch_off(self, off: Collection[str], now: float) -> None:
+        self._pulse = self._pulse.read(dict(self._tallies), at=now, off=off)
+        for name, evidence in self._pulse.broken().items():
+            each = self._switches[name]
+            event = switch_off(each.service, evidence, each.restore, each.version, now)
+            self._record_switch(each, (event,))
+
+    def _record_switch(self, switch: _Switch, events: tuple[Event, ...]) -> None:
+        for event in events:
+            numbered = replace(event, seq=len(self._events) + 1)
+            self._events.append(numbered)
+            switch.service = apply_service(switch.service, numbered)
 
     def _person(self, what: Act, now: float) -> None:
         lane = self._lanes[what.capability]
@@ -143,17 +214,19 @@ class _World:
             self._refused.append(str(error))
 
     def _traffic(
-        self, lane: _Lane, faults: list[Fault], killed: frozenset[str], seconds: float
+        self, lane: _Lane, faults: list[Fault], off: Collection[str], seconds: float
     ) -> None:
-        services = _services(lane.plan)
+        services = [route.service for route in lane.plan.routes]
+        asked = services[0]
         mean = self._scenario.requests * seconds
         errors, slower = self._scenario.error_rate, 1.0
         for fault in faults:
             mean *= 1.0 if fault.traffic_factor is None else fault.traffic_factor
             if fault.service is None or fault.service in services:
                 errors = max(errors, fault.error_rate or 0)
+                asked = fault.service or asked
                 slower *= fault.latency_factor or 1.0
-        on = lane.on and not killed & services
+        on = lane.on and not set(off).intersection(self._needed(lane))
         for stage, share in lane.weights if on else ((Stage.OFF, FULL_SHARE),):
             new = stage in NEW_IS_ASKED
             sample = served(
@@ -164,8 +237,15 @@ class _World:
             )
             key = Key(stage, "new" if new else "old")
             lane.cells[key] = lane.cells.get(key, NOTHING) + sample
+            unreached = sample.errors if new and errors >= FULL_SHARE else 0
+            tally = Tally(asked=sample.requests, failed=sample.errors, unreached=unreached)
+            origin = asked if new else MONOLITH
+            self._tallies[origin] = self._tallies.get(origin, NOBODY) + tally
 
-    def _decide(self, lane: _Lane, killed: frozenset[str], now: float) -> None:
+    def _needed(self, lane: _Lane) -> tuple[str, ...]:
+        return needed(self._plan.spec.capabilities, lane.rollout.capability)
+
+    def _decide(self, lane: _Lane, off: Mapping[str, Off], now: float) -> None:
         rollout = lane.rollout
         counters = Counters(instance="simulated", cells=dict(lane.cells))
         lane.watch, figures = measure(
@@ -176,13 +256,12 @@ class _World:
             now,
             also=lambda _window, _step, verdict: verdict,
         )
-        off = {s: f"{s}-service is off" for s in sorted(killed & _services(lane.plan))}
         seen = Observation(
             flag=SeenFlag(
                 version=lane.version, on=lane.on, weights=lane.weights, change=lane.change
             ),
             figures=figures,
-            services_off=off,
+            services_off={name: off[name] for name in self._needed(lane) if name in off},
             ahead=closed_ahead(
                 rollout,
                 lane.steps,
@@ -241,8 +320,9 @@ def _commands(rollout: Rollout) -> bool:
     return rollout.applied and rollout.shown is not None and bool(rollout.shown.before_leaving)
 
 
-def _services(capability: Capability) -> frozenset[str]:
-    return frozenset((*(route.service for route in capability.routes), *capability.needs))
+def _restore(plan: Migration, service: str) -> Restore | None:
+    rules = plan.spec.services[service].restore
+    return rules if isinstance(rules, Restore) else None
 
 
 def _until(fault: Fault) -> float:

@@ -6,8 +6,9 @@ from unittest.mock import Mock
 
 import pytest
 
+from routing.account import Account
 from routing.config import CircuitBreaker, ProxyConfig, RetryBudget, Timeouts, Upstream
-from routing.group import Account, Group
+from routing.group import Group
 from routing.outbox import Outbox
 from routing.pool import Endpoint
 from routing.upstreams import Upstreams

@@ -31,6 +31,11 @@ def names(answers: list[tuple[int, str]]) -> Counter[str]:
 async def both_are_used(world: ProxyWorld) -> None:
     told = names([await world.ask() for _ in range(40)])
     assert set(told) == {"one", "two"}
+    assert (world.service["asked"], world.service["failed"], world.service["unreached"]) == (
+        40,
+        0,
+        0,
+    )
     assert world.endpoint(world.one)["requests"] == told["one"]
     assert world.endpoint(world.two)["requests"] == told["two"]
     assert not world.old.seen
@@ -94,11 +99,15 @@ async def one_comes_back(world: ProxyWorld) -> None:
 
 
 async def all_are_dead(world: ProxyWorld) -> None:
-    """Reads and writes that reached nobody go to the monolith; at complete, writes do not."""
+    """Reads and writes that reached nobody go to the monolith; at complete, writes do not. All are
+    counted as what users asked the service in vain."""
+    assert (world.service["asked"], world.service["failed"]) == (0, 0)
     world.one.stop()
     world.two.stop()
     for method in ("GET", "POST"):
         assert names(await world.asks(10, method)) == {"old": 10}
+    assert (world.service["asked"], world.service["failed"]) == (20, 20)
+    assert world.service["unreached"] > 0
     world.stage = Stage.COMPLETE
     assert await world.ask() == (200, "old")
     status, _ = await world.ask("POST")

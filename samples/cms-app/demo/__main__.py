@@ -93,9 +93,9 @@ def _demonstrate(console: Console, plan: Path, state: Path, show: Show) -> list[
 
 
 def _break(system: System) -> SwitchOff:
-    """Four in ten of the articles service's answers become errors; the controller finds out."""
+    """Two in ten of the articles service's answers become errors; the controller finds out."""
     fault_at = time.time()
-    _faults(system, {"error_rate": 0.4})
+    _faults(system, {"error_rate": 0.2})
     _wait(system, ROLLBACK, {"publishing": "rolled_back"})
     switch = _measure(system, "publishing", "publishing", fault_at)
     _faults(system, None)

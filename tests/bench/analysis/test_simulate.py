@@ -11,7 +11,7 @@ import pytest
 from bench.analysis import metric
 from bench.analysis.metric import MetricScenario
 from bench.analysis.scenarios import CASES
-from bench.analysis.simulate import Origin, Run, Scenario, simulate, simulate_all
+from bench.analysis.simulate import Origin, Run, Scenario, simulate_all, windows
 from migrator.plan.model import Analysis
 
 BUSY = Origin(rate=50)
@@ -32,18 +32,18 @@ SCENARIO = Scenario(new=BUSY, old=BUSY, limits=Analysis(), seconds=10)
     ],
 )
 def test_a_run(changes: dict[str, Any], failed: bool) -> None:
-    run = simulate(replace(SCENARIO, **changes), Random(1))  # noqa: S311 - a simulation
+    run = windows(replace(SCENARIO, **changes), Random(1))  # noqa: S311 - a simulation
     assert (run.failed < inf) is failed
 
 
 def test_a_fault_begins_when_it_is_said_to() -> None:
     bad = replace(SCENARIO, new=replace(BUSY, errors=1), before=BUSY, sick_at=5)
-    assert 5 < simulate(bad, Random(1)).failed <= 9  # noqa: S311 - a simulation
+    assert 5 < windows(bad, Random(1)).failed <= 9  # noqa: S311 - a simulation
 
 
 def test_the_same_seed_gives_the_same_runs() -> None:
     scenario = replace(SCENARIO, new=replace(BUSY, errors=0.1))
-    one = partial(simulate, scenario)
+    one = partial(windows, scenario)
     assert simulate_all(one, 3, 7) == simulate_all(one, 3, 7)
 
 

@@ -20,6 +20,18 @@ def folder(tmp_path: Path) -> Path:
             Event(at=at, capability="shop", kind=kind, by="alice", why=f"alice said {kind}")
             for at, kind in ((1_000.0, Kind.PAUSED), (2_000.0, Kind.ABORTED))
         )
+        log.append(
+            [
+                Event(
+                    at=3_000.0,
+                    capability="service/cart",
+                    kind=Kind.SWITCHED_OFF,
+                    by="migrator-controller",
+                    why="31/40 requests failed in 0.5 s",
+                    data={"version": 5},
+                )
+            ]
+        )
     return tmp_path
 
 
@@ -32,6 +44,9 @@ def run(folder: Path, *options: str) -> str:
 
 def test_events(folder: Path) -> None:
     assert run(folder).splitlines()[1].endswith("shop aborted: alice said aborted")
+    assert run(folder, "service/cart").endswith(
+        "service/cart switched off: 31/40 requests failed in 0.5 s\n"
+    )
     assert json.loads(run(folder, "--json").splitlines()[0])["kind"] == "paused"
 
 

@@ -18,7 +18,7 @@ spec:
   capabilities:
     cart:
       routes: [{path: /cart, service: cart}]
-      schedule: [{stage: live, hold: 1m}]
+      schedule: [{stage: live, share: 50%, hold: 1m}, {stage: live, hold: 1m}]
 """
 
 

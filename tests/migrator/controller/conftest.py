@@ -35,7 +35,7 @@ spec:
   flags: {project: cms, environment: production}
   monolith: {url: "http://10.0.0.5:8000"}
   services:
-    cart: {command: [python, -m, cart]}
+    cart: {command: [python, -m, cart], restore: {interval: 10ms}}
     stock: {command: [python, -m, stock]}
   capabilities:
     shop:
@@ -51,7 +51,7 @@ spec:
 
 
 class ScriptedProxy:
-    """Cumulative counters that tests write; /stats tells them."""
+    """Cumulative counters that tests write; /stats and /endpoints tell them."""
 
     def __init__(self) -> None:
         self.instance = "proxy-1"
@@ -59,6 +59,21 @@ class ScriptedProxy:
         self.parity: list[dict[str, Any]] = []
         self.broken = False
         self.second_writes: list[dict[str, Any]] = []
+        self.origins: dict[str | None, list[int]] = {}
+
+    def ask(self, service: str | None, asked: int, failed: int, unreached: int = 0) -> None:
+        """What users of one service, or of the monolith, saw."""
+        counts = self.origins.setdefault(service, [0, 0, 0])
+        for index, more in enumerate((asked, failed, unreached)):
+            counts[index] += more
+
+    async def endpoints(self, _: Request) -> Response:
+        names = ("asked", "failed", "unreached")
+        origins: list[dict[str, Any]] = [
+            {"service": service, **dict(zip(names, counts, strict=True)), "endpoints": []}
+            for service, counts in self.origins.items()
+        ]
+        return JSONResponse({"at": 0.0, "origins": origins})
 
     def serve(self, stage: str, origin: str, requests: int, errors: int = 0) -> None:
         cell = self.cells.setdefault((stage, origin), [0, 0])
@@ -150,6 +165,8 @@ class Play:
         self.errors = 0
         """Of each 20 requests that the service answers."""
         self.controller: Controller
+        self.ready = True
+        """Whether the services' probes are answered well."""
         self._admin = admin
         self._process = contextlib.AsyncExitStack()
         self._known: dict[str, int] = {}
@@ -169,9 +186,15 @@ class Play:
         self.log = self._process.enter_context(EventLog(self.folder / "rollout.db"))
         schedules = {name: steps(c) for name, c in self.plan.spec.capabilities.items()}
         self.controller = Controller(
-            self.plan, schedules, self.log, flags=flags, proxy=proxy, clock=lambda: self.now
+            self.plan,
+            schedules,
+            self.log,
+            flags=flags,
+            proxy=proxy,
+            services=dict.fromkeys(self.plan.spec.services, self._admin),
+            clock=lambda: self.now,
         )
-        self._process.push_async_callback(self.controller.metrics.close)
+        self._process.push_async_callback(self.controller.close)
 
     async def stop(self) -> None:
         await self._process.aclose()
@@ -201,8 +224,12 @@ class Play:
             stage = str(rollout.steps[rollout.entered].stage)
             for origin, errors in (("old", 0), ("new", self.errors)):
                 self.proxy.serve(stage, origin, requests, requests * errors // 20)
+        await self.controller.switches.beat()
         await self.controller.tick()
         return self.rollout
+
+    async def probe(self, _: Request) -> Response:
+        return Response(status_code=204 if self.ready else 503)
 
     async def until(self, done: Callable[[Rollout], bool], most: int = 200) -> Rollout:
         for _ in range(most):
@@ -257,9 +284,10 @@ def play(tmp_path: Path, make_plan: Callable[..., Migration], server: FlagServer
     @contextlib.asynccontextmanager
     async def begin(*changes: tuple[str, str]) -> AsyncIterator[Play]:
         proxy = ScriptedProxy()
-        app = Starlette(routes=[Route("/stats", proxy.stats)])
+        app = Starlette(routes=[Route("/stats", proxy.stats), Route("/endpoints", proxy.endpoints)])
         async with served(app) as admin:
             world = Play(tmp_path, make_plan(*changes), proxy, admin, server)
+            app.router.routes.append(Route("/readyz", world.probe))
             try:
                 await world.start_flags()
                 await world.start()

@@ -84,6 +84,29 @@ def test_what_is_made(there: Begin, refusal: int) -> None:
     asyncio.run(run())
 
 
+def test_what_comes_after_falls_back_with_what_is_before(there: Begin) -> None:
+    async def run() -> None:
+        async with there() as world, world.client() as client:
+            shop = world.plan.spec.capabilities["shop"]
+            (route,) = shop.routes
+            reviews = shop.model_copy(
+                update={
+                    "routes": (route.model_copy(update={"path": "/reviews", "service": "stock"}),),
+                    "needs": (),
+                    "after": ("shop",),
+                }
+            )
+            spec = world.plan.spec.model_copy(
+                update={"capabilities": {"shop": shop, "reviews": reviews}}
+            )
+            await ensure_flags(client, world.plan.model_copy(update={"spec": spec}))
+            flag = await client.get("reviews")
+            prerequisites = {each.key for each in flag.environment.prerequisites}
+            assert prerequisites == {"cart-service", "stock-service"}
+
+    asyncio.run(run())
+
+
 @pytest.mark.parametrize(
     ("key", "body", "words"),
     [

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from migrator.controller.loop import MAX_UNEXPLAINED
+from migrator.controller.foreign import MAX_UNEXPLAINED
 from migrator.controller.status import status
 from migrator.errors import InvalidInput, StateError
 from migrator.flagclient import AuditEntry, Flag, FlagClient
@@ -90,23 +90,6 @@ def test_errors_roll_back_and_the_flag_stays_off(play: Begin) -> None:
             world.controller.act("shop", Verb.RESUME, by="alice", reason="mended")
             await world.tick()
             assert (await world.flag()) == (True, {"dualwrite": FULL}), "from the first step"
-
-    asyncio.run(run())
-
-
-def test_a_short_outage_measures_the_step_again(play: Begin) -> None:
-    async def run() -> None:
-        async with play() as world:
-            await world.reach(Phase.HOLDING, step=1)
-            await world.tick()
-            world.errors = 20
-            for _ in range(3):
-                await world.tick()
-            world.errors = 0
-            rollout = await world.tick()
-            assert (rollout.phase, rollout.step) == (Phase.HOLDING, 1)
-            assert world.kinds()[-1] is Kind.DISTURBED
-            await world.reach(Phase.COMPLETE)
 
     asyncio.run(run())
 

@@ -13,10 +13,10 @@ from migrator.analysis.verdict import Outcome, Verdict
 from migrator.plan.model import Stage, Step
 from migrator.plan.units import FULL_SHARE
 from migrator.rollout.desired import OFF, DesiredFlag, desired_flag
-from migrator.rollout.engine import CONTROLLER, MAX_OUTAGES, OUTAGE_MEMORY, advance
-from migrator.rollout.events import Event, Kind
+from migrator.rollout.engine import advance
+from migrator.rollout.events import CONTROLLER, Event, Kind
 from migrator.rollout.gate import closed_gate, needed
-from migrator.rollout.observation import Change, Figures, Observation, SeenFlag
+from migrator.rollout.observation import Change, Figures, Observation, Off, SeenFlag
 from migrator.rollout.state import Rollout, Window, apply
 from migrator.rollout.transitions import Phase
 
@@ -27,6 +27,7 @@ COUNTERS = Counters(instance="a", cells={Key(Stage.OFF, "old"): Sample(requests=
 WINDOW = Window(seq=1, since=0.0, base=COUNTERS)
 PASS = Verdict(outcome=Outcome.PASSED, evidence="new 0/100, old 0/100")
 FAIL = Verdict(outcome=Outcome.FAILED, evidence="new 60/100, old 0/100")
+OFF_BY_ALICE = Off(why="cart-service is off (alice)")
 OPEN = Verdict(outcome=Outcome.NOT_ENOUGH_DATA, evidence="3 of 20")
 
 
@@ -80,8 +81,10 @@ def at_step(in_phase: Make) -> Rollout:
         pytest.param({}, {"hands_off": True}, "flag", id="hands off"),
         pytest.param({}, {"hold_since": 90.1}, "hold", id="hold runs"),
         pytest.param({}, {"hold_since": None}, "hold", id="hold not begun"),
-        pytest.param({"services_off": None}, {}, "flag", id="services unknown"),
-        pytest.param({"services_off": {"cart": "off"}}, {}, "flag", id="a service is off"),
+        pytest.param({"services_off": None}, {}, "service", id="services unknown"),
+        pytest.param(
+            {"services_off": {"cart": Off(why="off")}}, {}, "service", id="a service is off"
+        ),
         pytest.param({"figures": None}, {}, "figures", id="no figures"),
         pytest.param({"figures": figures(verdict=None)}, {}, "figures", id="no verdict"),
         pytest.param(
@@ -236,7 +239,7 @@ def test_an_own_change_begins_the_hold(in_phase: Make) -> None:
 def test_a_service_that_is_switched_off(in_phase: Make, phase: Phase, hands_off: bool) -> None:
     back = phase in (Phase.ROLLED_BACK, Phase.ABORTED)
     rollout = in_phase(phase, restart=back, entered=None if back else 1, reason="before")
-    off = seen(services_off={"cart": "cart-service is off (alice)"})
+    off = seen(services_off={"cart": OFF_BY_ALICE})
     events = advance(rollout, rollout.steps, off, 100.0)
     assert kinds(events) == [Kind.KILLED]
     after = apply(rollout, events[0])
@@ -266,22 +269,63 @@ def test_what_belongs_to_others_is_not_judged(in_phase: Make) -> None:
     assert advance(rollout, rollout.steps, seen(figures=figures(verdict=FAIL)), 100.0) == ()
 
 
+BROKEN = Off(why="cart-service is off: 31/40 requests failed in 0.5 s", broken=True)
+
+
 @pytest.mark.parametrize(
-    ("outages", "kind"),
+    ("phase", "then"),
     [
-        pytest.param((), Kind.DISTURBED, id="first"),
-        pytest.param((99.0,) * (MAX_OUTAGES - 1), Kind.DISTURBED, id="last that is ridden out"),
-        pytest.param((99.0,) * MAX_OUTAGES, Kind.ROLLED_BACK, id="one too many"),
-        pytest.param((100.0 - OUTAGE_MEMORY,) * 5, Kind.DISTURBED, id="long forgotten"),
+        pytest.param(Phase.HOLDING, Phase.HOLDING, id="holding"),
+        pytest.param(Phase.WAITING, Phase.HOLDING, id="waiting"),
+        pytest.param(Phase.PAUSED, Phase.PAUSED, id="paused"),
+        pytest.param(Phase.COMPLETE, Phase.COMPLETE, id="complete"),
     ],
 )
-def test_short_outages(at_step: Rollout, outages: tuple[float, ...], kind: Kind) -> None:
-    rollout = replace(at_step, outages=outages)
-    (event,) = advance(rollout, rollout.steps, seen(figures=figures(outages=1)), 100.0)
-    assert event.kind is kind
-    after = apply(rollout, event)
-    if kind is Kind.DISTURBED:
-        assert (after.phase, after.hold_since, after.step) == (Phase.HOLDING, 100.0, 1)
+def test_a_broken_service_interrupts_and_the_step_is_measured_anew(
+    in_phase: Make, phase: Phase, then: Phase
+) -> None:
+    """Whatever the figures say meanwhile, and however long it takes."""
+    rollout = in_phase(phase, window=WINDOW, hold_since=0.0, applied=True)
+    broken = seen(services_off={"cart": BROKEN}, figures=figures(verdict=FAIL))
+    (event,) = advance(rollout, rollout.steps, broken, 100.0)
+    away = apply(rollout, event)
+    assert (event.kind, away.reason) == (Kind.INTERRUPTED, BROKEN.why)
+    assert away.phase is (Phase.WAITING if phase is Phase.HOLDING else phase)
+    assert desired_flag(away) == desired_flag(rollout), "its prerequisite is enough"
+    unmeasured = replace(broken, figures=figures(verdict=None))
+    assert advance(away, away.steps, unmeasured, 9_000.0) == ()
+    gate = closed_gate(away, away.steps[1], unmeasured, 9_000.0)
+    assert gate is not None
+    assert gate.why == BROKEN.why
+    events = advance(away, away.steps, seen(figures=figures(verdict=None)), 9_001.0)
+    assert kinds(events) == [Kind.RESTORED, Kind.MEASURED]
+    back = apply(apply(away, events[0]), events[1])
+    assert (back.phase, back.step, back.hold_since) == (then, rollout.step, 9_001.0)
+    assert back.window is not None
+
+
+def test_a_step_is_not_entered_without_its_services(in_phase: Make) -> None:
+    rollout = in_phase(Phase.PENDING, step=2, chosen=True)
+    broken = seen(services_off={"cart": BROKEN})
+    (event,) = advance(rollout, rollout.steps, broken, 100.0)
+    away = apply(rollout, event)
+    assert (away.phase, away.chosen) == (Phase.PENDING, True)
+    assert advance(away, away.steps, broken, 101.0) == ()
+    events = advance(away, away.steps, seen(), 102.0)
+    assert kinds(events) == [Kind.RESTORED, Kind.STEP_ENTERED]
+
+
+def test_a_person_takes_a_broken_service_over(at_step: Rollout) -> None:
+    """What the controller switched off is off by a person's word now: no rollout goes on."""
+    (event,) = advance(at_step, at_step.steps, seen(services_off={"cart": BROKEN}), 100.0)
+    away = apply(at_step, event)
+    theirs = seen(services_off={"cart": OFF_BY_ALICE})
+    (event,) = advance(away, away.steps, theirs, 101.0)
+    killed = apply(away, event)
+    assert (event.kind, killed.phase) == (Kind.KILLED, Phase.PAUSED)
+    assert advance(killed, killed.steps, theirs, 102.0) == ()
+    (restored,) = advance(killed, killed.steps, seen(), 103.0)
+    assert apply(killed, restored).phase is Phase.PAUSED
 
 
 def test_a_changed_plan_pauses(at_step: Rollout, short: Steps) -> None:
@@ -307,13 +351,13 @@ def test_a_changed_plan_pauses(at_step: Rollout, short: Steps) -> None:
             Kind.FLAG_CHANGED_BY_OTHER,
             id="flag",
         ),
-        pytest.param({"services_off": {"cart": "cart is off"}}, Kind.KILLED, id="service"),
+        pytest.param({"services_off": {"cart": OFF_BY_ALICE}}, Kind.KILLED, id="service"),
     ],
 )
 def test_a_plan_that_changed_after_completion_matters_once_it_pauses(
     in_phase: Make, short: Steps, changes: dict[str, Any], kind: Kind
 ) -> None:
-    rollout = in_phase(Phase.COMPLETE)
+    rollout = in_phase(Phase.COMPLETE, window=WINDOW)
     assert advance(rollout, short[:1], seen(), 100.0) == ()
     events = advance(rollout, short[:1], seen(**changes), 100.0)
     assert kinds(events) == [kind, Kind.PLAN_CHANGED]

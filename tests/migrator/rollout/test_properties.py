@@ -22,13 +22,14 @@ from migrator.rollout.desired import NEW_IS_ASKED, desired_flag, weights
 from migrator.rollout.engine import advance
 from migrator.rollout.events import Event, Kind
 from migrator.rollout.gate import authoritative
-from migrator.rollout.observation import Change, Closed, Ended, Figures, Observation, SeenFlag
+from migrator.rollout.observation import Change, Closed, Ended, Figures, Observation, Off, SeenFlag
 from migrator.rollout.state import Rollout, apply, fold
 from migrator.rollout.transitions import Phase
 from migrator.rollout.verbs import Details, IllegalVerb, Verb, act, legal
 
 NAME = "shop"
 ORDER = tuple(Stage)
+DONE = (Phase.ROLLED_BACK, Phase.ABORTED)
 MOVES = (Kind.STEP_PASSED, Kind.STEP_ENTERED, Kind.COMPLETED, Kind.HELD, Kind.COMMAND_ENDED)
 """What may follow from a state that events of the same look made."""
 STAGES = [str(stage) for stage in Stage]
@@ -76,6 +77,9 @@ class World(RuleBasedStateMachine):
         self.shares: Weights | None = ((Stage.OFF, FULL_SHARE),)
         self.changes: dict[int, str] = {}
         self.services: frozenset[str] = frozenset()
+        """Those that are off."""
+        self.broken: frozenset[str] = frozenset()
+        """Those of them that the controller switched off."""
         self.locked_off = False
         self.frozen = False
         self.command: str | None = None
@@ -87,13 +91,21 @@ class World(RuleBasedStateMachine):
         self.steps, self.on = steps, on
 
     @rule(
-        what=st.sampled_from(["on", "off", "shares", "service", "service", "plan"]),
+        what=st.sampled_from(["on", "off", "shares", "service", "broken", "taken over", "plan"]),
         share=st.integers(1, FULL_SHARE - 1),
         steps=schedules(),
     )
     def somebody_interferes(self, what: str, share: int, steps: tuple[Step, ...]) -> None:
         if what == "service":
             self.services = self.services ^ {"cart" if share % 2 else "stock"}
+            self.broken &= self.services
+        elif what == "broken":
+            # The controller switches off, and on again, what people left on.
+            service = "cart" if share % 2 else "stock"
+            if service not in self.services or service in self.broken:
+                self.services, self.broken = self.services ^ {service}, self.broken ^ {service}
+        elif what == "taken over":
+            self.broken = frozenset()
         elif what == "plan":
             self.steps = steps
         elif what == "shares":
@@ -126,10 +138,9 @@ class World(RuleBasedStateMachine):
             return
         assert len(events) <= 1
         if verb not in legal(phase):
-            assert not events or full
+            assert not events or full or phase is Phase.PENDING
         self.record(events, None)
-        if verb is not Verb.PROMOTE or full:
-            assert self.said(verb, details) == (), "twice is once"
+        assert self.said(verb, details) == (), "twice is once"
 
     def said(self, verb: Verb, details: Details) -> tuple[Event, ...] | None:
         try:
@@ -150,7 +161,6 @@ class World(RuleBasedStateMachine):
         stats_seen=st.sampled_from([True, True, True, False]),
         outcome=st.sampled_from([*[Outcome.PASSED] * 4, *Outcome]),
         asked=st.sampled_from([0, 49, 50, 50, 1000]),
-        outages=st.sampled_from([0, 0, 0, 0, 1]),
         reaches=st.sampled_from([True, True, True, False]),
         killed_before_recording=st.sampled_from([False, False, False, True]),
         frozen=st.sampled_from([False, False, False, True]),
@@ -163,7 +173,6 @@ class World(RuleBasedStateMachine):
         stats_seen: bool,
         outcome: Outcome,
         asked: int,
-        outages: int,
         reaches: bool,
         killed_before_recording: bool,
         frozen: bool = False,
@@ -172,9 +181,9 @@ class World(RuleBasedStateMachine):
     ) -> None:
         self.now += 0.5
         self.frozen, self.command, self.webhook = frozen, command, webhook
-        seen = self.look(flag_seen, stats_seen, outcome, asked, outages)
+        seen = self.look(flag_seen, stats_seen, outcome, asked)
         self.record(advance(self.rollout, self.steps, seen, self.now), seen)
-        again = self.look(flag_seen, stats_seen, outcome, asked, 0)
+        again = self.look(flag_seen, stats_seen, outcome, asked)
         assert not [
             e
             for e in advance(self.rollout, self.steps, again, self.now)
@@ -187,16 +196,14 @@ class World(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([0.5, 61.0, 61.0]))
     def all_is_well(self, seconds: float) -> None:
         self.now += seconds
-        self.services = frozenset()
-        self.tick(True, True, Outcome.PASSED, 1000, 0, True, False)
+        self.services = self.broken = frozenset()
+        self.tick(True, True, Outcome.PASSED, 1000, True, False)
 
     @rule()
     def the_analysis_fails(self) -> None:
-        self.tick(True, True, Outcome.FAILED, 1000, 0, True, False)
+        self.tick(True, True, Outcome.FAILED, 1000, True, False)
 
-    def look(
-        self, flag_seen: bool, stats_seen: bool, outcome: Outcome, asked: int, outages: int
-    ) -> Observation:
+    def look(self, flag_seen: bool, stats_seen: bool, outcome: Outcome, asked: int) -> Observation:
         known = self.rollout.flag_version
         change = None
         if known is not None:
@@ -211,16 +218,18 @@ class World(RuleBasedStateMachine):
             asked={authoritative(s): asked for s in ORDER},
             old=NOTHING,
             verdict=verdict if self.rollout.window else None,
-            outages=outages if self.rollout.window else 0,
         )
         return Observation(
             flag=flag if flag_seen else None,
             figures=figures if stats_seen else None,
-            services_off={s: f"{s} is off" for s in self.services} if flag_seen else None,
+            services_off=self.off() if flag_seen else None,
             ahead=(Closed(topic="freeze", why="frozen"),) if self.frozen else (),
             ended=None if self.command is None else self.ended(self.command),
             webhook=self.webhook,
         )
+
+    def off(self) -> dict[str, Off]:
+        return {s: Off(why=f"{s} is off", broken=s in self.broken) for s in self.services}
 
     def ended(self, problem: str) -> Ended | None:
         """Of the entry in force, as the shell runs it."""
@@ -271,6 +280,9 @@ class World(RuleBasedStateMachine):
             self.check_gates(before, seen)
         if event.kind in (Kind.STEP_PASSED, Kind.PROMOTED):
             self.opened.add(before.step)
+        if event.kind is Kind.MEASURED:
+            assert not before.services_off, "measured what nobody is at"
+            assert self.rollout.step == before.step, "an interruption moved it"
         if event.kind is Kind.STEP_ENTERED:
             assert self.opened >= set(range(event.data["step"])), "a step was skipped"
             assert not self.services, "a step was begun without its services"
@@ -316,6 +328,16 @@ class World(RuleBasedStateMachine):
             desired = desired_flag(self.rollout)
             assert desired is not None
             assert not desired.on
+
+    @invariant()
+    def nobody_is_judged_while_a_service_is_off(self) -> None:
+        if self.rollout.services_off and self.rollout.phase is not Phase.PENDING:
+            assert self.rollout.window is None or self.rollout.phase in DONE
+
+    @invariant()
+    def what_people_switched_off_never_goes_on_by_itself(self) -> None:
+        if self.rollout.services_off - self.rollout.broken:
+            assert self.rollout.phase in (Phase.PAUSED, *DONE)
 
     @invariant()
     def a_rollout_that_runs_has_its_flag(self) -> None:

@@ -35,12 +35,12 @@ DATA: Mapping[Kind, dict[str, Any]] = {
     Kind.PLACED: {"stage": "live", "share": 5_000, "before": "off"},
     Kind.MEASURED: WINDOW,
     Kind.HELD: {"topic": "data"},
-    Kind.DISTURBED: WINDOW,
     Kind.COMPLETED: WINDOW,
     Kind.FLAG_CHANGED_BY_OTHER: CHANGE,
     Kind.FLAG_NOTED: CHANGE,
     Kind.FLAG_APPLIED: {"version": 9, "on": True},
     Kind.KILLED: {"service": "cart"},
+    Kind.INTERRUPTED: {"service": "cart"},
     Kind.RESTORED: {"service": "cart"},
 }
 EVERY = [pytest.param(phase, kind, id=f"{phase}-{kind}") for phase in Phase for kind in Kind]

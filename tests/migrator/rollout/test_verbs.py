@@ -24,7 +24,7 @@ TABLE: dict[Phase, tuple[Kind | str, ...]] = {
     Phase.PAUSED: (NO, DONE, Kind.RESUMED, Kind.ABORTED, NO, Kind.RESTARTED),
     Phase.ROLLED_BACK: (NO, NO, Kind.RESUMED, Kind.ABORTED, Kind.RETRIED, Kind.RESTARTED),
     Phase.ABORTED: (NO, NO, Kind.RESUMED, DONE, NO, Kind.RESTARTED),
-    Phase.COMPLETE: (NO, NO, DONE, Kind.ABORTED, DONE, Kind.RESTARTED),
+    Phase.COMPLETE: (DONE, NO, DONE, Kind.ABORTED, DONE, Kind.RESTARTED),
 }
 ROWS = [
     pytest.param(phase, verb, expected, id=f"{verb} while {phase}")
@@ -73,6 +73,19 @@ def test_promote_is_of_the_current_step_only(in_phase: Make) -> None:
     (event,) = act(rollout, Verb.PROMOTE, by="alice", reason="", now=5.0)
     after = apply(rollout, event)
     assert (after.step, after.phase) == (2, Phase.PENDING)
+    assert say(after, Verb.PROMOTE) == (), "twice is once"
+
+
+def test_promote_between_steps_passes_what_holds_the_next_one_back(in_phase: Make) -> None:
+    rollout = in_phase(Phase.PENDING, step=2)
+    (event,) = say(rollout, Verb.PROMOTE)
+    after = apply(rollout, event)
+    assert (after.step, after.entered, after.chosen) == (2, 1, True)
+    assert say(after, Verb.PROMOTE) == ()
+
+
+def test_promote_after_the_last_step(in_phase: Make) -> None:
+    assert say(in_phase(Phase.PENDING, step=3, entered=2), Verb.PROMOTE) == ()
 
 
 def test_no_resume_while_a_service_is_off(in_phase: Make) -> None:

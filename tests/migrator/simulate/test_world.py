@@ -48,7 +48,7 @@ ENDS: dict[str, tuple[Phase, Kind]] = {
     "clean": (Phase.COMPLETE, Kind.COMPLETED),
     "errors": (Phase.ROLLED_BACK, Kind.ROLLED_BACK),
     "slow": (Phase.ROLLED_BACK, Kind.ROLLED_BACK),
-    "outage": (Phase.COMPLETE, Kind.DISTURBED),
+    "outage": (Phase.COMPLETE, Kind.INTERRUPTED),
     "human": (Phase.COMPLETE, Kind.FLAG_CHANGED_BY_OTHER),
     "no-traffic": (Phase.WAITING, Kind.HELD),
 }
