@@ -43,4 +43,5 @@ def test_a_redirect_is_a_request_that_costs_nothing() -> None:
     score, cell, account = Score(), Cell(), Account()
     score.begin(cell, account)
     score.redirected()
+    assert account.asked == 0, "no origin was asked"
     assert (cell.requests, cell.errors, cell.counts[0]) == (1, 0, 1)
