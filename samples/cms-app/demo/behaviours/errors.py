@@ -32,7 +32,9 @@ def play(trial: Trial) -> None:
         f"{waited:.0f} s, with: {held['why']}",
     )
     trial.check(
-        "it never got beyond live 5%", scene.steps("publishing")[-1] == "live 5%", held["why"]
+        "it never got beyond live 5%",
+        scene.steps("publishing")[-1] == "live 5%",
+        ", ".join(scene.steps("publishing")),
     )
     figures = numbers(EVIDENCE, back["why"])
     trial.check(

@@ -2,12 +2,12 @@
 wins."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import httpx
 
-from demo.behaviours.checks import asked, obeyed
+from demo.behaviours.checks import Event, asked, obeyed, planned
 from demo.behaviours.plans import LOOSE, SCHEDULE
 from demo.behaviours.trial import Scene, Trial
 from demo.switches import measure
@@ -15,60 +15,78 @@ from demo.system import PATIENCE, System
 
 CONTROLLER = "migrator-controller"
 SEMANTIC_PATCH = "application/json; domain-model=launchdarkly.semanticpatch"
+STEPS = [{**step, "hold": "10s"} if step.get("share") == "25%" else step for step in SCHEDULE]
+"""Long enough for both toggles to come in the middle of `live 25%`."""
 LONGER = 12.0
 """Seconds: several holds, in which a controller that did not obey would have moved on."""
-WAYS: tuple[tuple[str, str, Callable[[System, str, bool], None]], ...]
+
+Toggle = Callable[[System, str, bool], None]
 
 
 def play(trial: Trial) -> None:
-    chosen = {name: {"schedule": SCHEDULE, "analysis": LOOSE} for name, _, _ in WAYS}
-    with trial.scene(chosen) as scene:
-        for capability, via, toggle in WAYS:
-            _one(trial, scene, capability, via, toggle)
-        for capability, _, _ in WAYS:
-            scene.wait(capability, "completed", after=scene.events[-1]["seq"])
+    settings = {"schedule": STEPS, "analysis": LOOSE}
+    with trial.scene(dict.fromkeys(WAYS, settings)) as scene:
+        system = scene.system
+        for name, (via, toggle) in WAYS.items():
+            entered = scene.enters(name, "live 25%")
+            trial.say(f"a person turns {name} off {via}")
+            toggle(system, name, False)
+            _check_said(trial, scene, name, "off", after=entered)
+            trial.checks.append(obeyed(measure(system, name, name, None)))
+        _check_left_alone(trial, scene)
+        for name, (via, toggle) in WAYS.items():
+            last = scene.events[-1]
+            trial.say(f"the person turns {name} on again {via}")
+            toggle(system, name, True)
+            on = _check_said(trial, scene, name, "on", after=last)
+            phases = {each["name"]: each["phase"] for each in system.run("status")["capabilities"]}
+            trial.check(
+                f"{name}: on again, and still paused until the person says resume",
+                phases[name] == "paused",
+                on["why"],
+            )
+            system.run("resume", name)
+            scene.wait(name, "completed", after=on["seq"])
         scene.finish()
+    for name in WAYS:
+        again = [*planned(STEPS)[:4], *planned(STEPS)[3:]]
+        trial.check(
+            f"{name}: went on with the step at which it was paused, to the end",
+            scene.steps(name) == again,
+            ", ".join(scene.steps(name)),
+        )
 
 
-def _one(
-    trial: Trial,
-    scene: Scene,
-    capability: str,
-    via: str,
-    toggle: Callable[[System, str, bool], None],
-) -> None:
-    system, member = scene.system, person(scene.system)
-    entered = scene.enters(capability, "live 25%")
-    trial.say(f"a person turns {capability} off {via}")
-    toggle(system, capability, False)
-    seen = scene.wait(capability, "flag_changed_by_other", after=entered["seq"])
+def _check_said(trial: Trial, scene: Scene, name: str, to: str, *, after: Event) -> Event:
+    """The rollout is paused, and the event says who did what and how."""
+    seen = scene.wait(name, "flag_changed_by_other", after=after["seq"])
+    member = person(scene.system)
     trial.check(
-        f"{capability}: paused, and the event says who did what and how",
-        seen["by"] == member and seen["why"].endswith(f"turned {capability} off {via}"),
+        f"{name}: the event says who turned it {to}, and how",
+        (seen["by"], seen["why"]) == (member, f"{member} turned {name} {to} {WAYS[name][0]}"),
         seen["why"],
     )
-    switch = measure(system, capability, capability, None)
-    trial.checks.append(obeyed(switch))
-    before = system.flag(capability), asked(system.cells(), capability)
-    trial.say(f"{LONGER:g} s in which nobody may touch {capability}")
+    return seen
+
+
+def _check_left_alone(trial: Trial, scene: Scene) -> None:
+    """Nobody touches what the person has switched off, and no request comes there."""
+
+    def look() -> dict[str, tuple[int, bool, int]]:
+        flags, cells = {name: scene.system.flag(name) for name in WAYS}, scene.system.cells()
+        return {name: (f["version"], f["on"], asked(cells, name)) for name, f in flags.items()}
+
+    before = look()
+    trial.say(f"{LONGER:g} s in which the controller must not touch the flags")
     scene.watch(LONGER)
-    after = system.flag(capability), asked(system.cells(), capability)
-    trial.check(
-        f"{capability}: the controller left the flag alone and off",
-        before == after and not after[0]["on"] and switch.who == member,
-        f"version {after[0]['version']}, last changed by {switch.who}",
-    )
-    trial.say(f"the person turns {capability} on again {via}")
-    toggle(system, capability, True)
-    again = scene.wait(capability, "flag_changed_by_other", "on", after=seen["seq"])
-    phase = next(c for c in system.run("status")["capabilities"] if c["name"] == capability)
-    trial.check(
-        f"{capability}: still paused, until the person says resume",
-        phase["phase"] == "paused",
-        again["why"],
-    )
-    system.run("resume", capability)
-    scene.wait(capability, "resumed", after=again["seq"])
+    after = look()
+    for name, (version, on, requests) in after.items():
+        who = scene.system.last_change(name)["member"]["email"]
+        trial.check(
+            f"{name}: left off for {LONGER:g} s, and without a request",
+            before[name] == after[name] and not on and who == person(scene.system),
+            f"version {version}, last changed by {who}; {requests} requests before",
+        )
 
 
 def person(system: System) -> str:
@@ -106,4 +124,8 @@ def _token(system: System) -> str:
     return str(system.secrets()["flags_tokens"][person(system)])
 
 
-WAYS = (("search", "through the API", by_rest), ("accounts", "in the dashboard", in_dashboard))
+WAYS: Mapping[str, tuple[str, Toggle]] = {
+    "search": ("through the API", by_rest),
+    "accounts": ("in the dashboard", in_dashboard),
+}
+"""How the person toggles each capability's flag, in the event's words."""

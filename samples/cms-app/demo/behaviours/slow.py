@@ -1,8 +1,8 @@
 """A service whose p99 doubles.
 
 A p99 of a busy machine is its noise. So both sides have the same slow answers from the beginning:
-one in twenty takes `WAIT` longer, as if it had to ask somebody far away. That is their p99. Then
-the service's take twice as long. Medians do not move: only p99 can tell.
+one in ten takes `WAIT` longer, as if it had to ask somebody far away. That is their p99. Then the
+service's take twice as long. Medians do not move.
 """
 
 from demo.behaviours.checks import numbers, obeyed
@@ -12,7 +12,9 @@ from demo.switches import measure
 
 WAIT = 600.0
 """Milliseconds; well above what a busy machine adds by itself."""
-ENOUGH = 400
+SLOW = 0.1
+"""Share of slow answers."""
+ENOUGH = 200
 """Requests at the service before the step may be left: twenty of them are slow."""
 STEPS = [
     {"stage": "live", "share": "50%", "hold": "4s", "min_requests": ENOUGH}
@@ -31,7 +33,7 @@ LIMITS = {
 
 
 def play(trial: Trial) -> None:
-    slow = {"latency_ms": WAIT, "slow_share": 0.05}
+    slow = {"latency_ms": WAIT, "slow_share": SLOW}
     with trial.scene({"search": {"schedule": STEPS, "analysis": LIMITS}}) as scene:
         for program in ("monolith", "search"):
             scene.faults(program, slow)
