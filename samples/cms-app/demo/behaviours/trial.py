@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +51,10 @@ class Trial:
 
     @contextmanager
     def scene(
-        self, capabilities: Mapping[str, Mapping[str, Any]], *, name: str = "state"
+        self, capabilities: Mapping[str, Mapping[str, Any]], *, name: str = "sample"
     ) -> Iterator["Scene"]:
-        """A system that moves `capabilities` (see `plans.variant`) under load."""
+        """A system that moves `capabilities` (see `plans.variant`) under load. `name`: where a
+        behaviour has several."""
         state = self._folder / name
         clear(state)
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -66,7 +68,7 @@ class Trial:
             report = state / "load.json"
             self.say(f"{RATE:.0f} actions a second by readers, editors and API clients from here")
             load = Load(system.address("proxy"), report, rate=RATE, seed=SEED, limit=3600)
-            scene = Scene(self, system, load)
+            scene = Scene(self, name, system, load)
             try:
                 yield scene
             finally:
@@ -81,11 +83,12 @@ class Trial:
 class Scene:
     """A running system, the events of its rollouts so far, and its users."""
 
-    def __init__(self, trial: Trial, system: System, load: Load) -> None:
+    def __init__(self, trial: Trial, name: str, system: System, load: Load) -> None:
         self.system = system
         self.load = load
         self.events: list[Event] = []
         self._trial = trial
+        self._name = name
 
     def wait(
         self,
@@ -145,7 +148,10 @@ class Scene:
     def finish(self, switches: Sequence[SwitchOff] = ()) -> None:
         """End the load, and check what its users saw."""
         self._trial.say("reading every acknowledged write again")
-        self._trial.checks += users(self.load.finish(), switches)
+        self._trial.checks += [
+            replace(check, what=f"{self._name}: {check.what}")
+            for check in users(self.load.finish(), switches)
+        ]
 
     def _take(self, timeout: float) -> None:
         event = self.system.next_event(timeout)
