@@ -53,7 +53,7 @@ $(COMPILED): pyproject.toml constraints.txt $(shell find migrator routing flags 
 demo: $(READY) ## Move the whole sample to services under load, break one service, see it switched off
 	@cd samples/cms-app && ../../$(BIN)/python -m demo
 
-behaviours: $(READY) ## Show what happens when things go right and wrong, for a quarter of an hour; NAMES="errors slow": only these
+behaviours: $(READY) ## Show what happens when things go wrong, in ten minutes; NAMES="errors slow": these two
 	@cd samples/cms-app && ../../$(BIN)/python -m demo.behaviours $(NAMES)
 
 up: $(READY) ## Run the sample until stopped (Ctrl-C)

@@ -56,7 +56,7 @@ def play(trial: Trial) -> None:
     figures = numbers(r"p99 new (\d+) ms, old (\d+) ms; limit ×1\.25", back["why"])
     trial.check(
         "rolled back, with the p99 of both sides as evidence",
-        len(figures) == 2 and figures[0] > 1.25 * figures[1],
+        len(figures) == 2 and figures[0] > 1.5 * figures[1],
         back["why"],
     )
     trial.check("the flag is off", on is False, f"turned off by {switch.who}")
