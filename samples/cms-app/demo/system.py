@@ -178,7 +178,7 @@ def clear(state: Path) -> None:
     """Remove a former state folder. Raises DemoFailed if it is something else."""
     if state.exists():
         if not (state / "instance.json").exists():
-            raise DemoFailed(f"{state} is not a state folder of migrator")
+            raise DemoFailed(f"{state} is no state folder of migrator: remove it or choose another")
         shutil.rmtree(state)
 
 

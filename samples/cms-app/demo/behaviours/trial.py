@@ -51,14 +51,14 @@ class Trial:
 
     @contextmanager
     def scene(
-        self, capabilities: Mapping[str, Mapping[str, Any]], *, name: str = "sample"
+        self, capabilities: Mapping[str, Mapping[str, Any]], *, name: str = ""
     ) -> Iterator["Scene"]:
         """A system that moves `capabilities` (see `plans.variant`) under load. `name`: where a
         behaviour has several."""
-        state = self._folder / name
+        state = self._folder / (name or "sample")
         clear(state)
         self._folder.mkdir(parents=True, exist_ok=True)
-        plan = self._folder / f"{name}.yaml"
+        plan = state.with_suffix(".yaml")
         plan.write_text(yaml.safe_dump(plans.variant(self.plan, capabilities), sort_keys=False))
         self.say(f"starting the sample; its plan is {plan}")
         with System(plan, state, self._show) as system:
@@ -149,7 +149,7 @@ class Scene:
         """End the load, and check what its users saw."""
         self._trial.say("reading every acknowledged write again")
         self._trial.checks += [
-            replace(check, what=f"{self._name}: {check.what}")
+            replace(check, what=f"{self._name}: {check.what}" if self._name else check.what)
             for check in users(self.load.finish(), switches)
         ]
 
