@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from demo.behaviours.checks import Event, asked, obeyed, planned
+from demo.behaviours.checks import asked, obeyed, planned
 from demo.behaviours.plans import LOOSE, SCHEDULE
 from demo.behaviours.trial import Scene, Trial
 from demo.switches import measure
@@ -17,6 +17,8 @@ CONTROLLER = "migrator-controller"
 SEMANTIC_PATCH = "application/json; domain-model=launchdarkly.semanticpatch"
 STEPS = [{**step, "hold": "10s"} if step.get("share") == "25%" else step for step in SCHEDULE]
 """Long enough for both toggles to come in the middle of `live 25%`."""
+SERVED = 3.0
+"""Seconds in which the services answer users, before they must not any more."""
 LONGER = 12.0
 """Seconds: several holds, in which a controller that did not obey would have moved on."""
 
@@ -26,27 +28,26 @@ Toggle = Callable[[System, str, bool], None]
 def play(trial: Trial) -> None:
     settings = {"schedule": STEPS, "analysis": LOOSE}
     with trial.scene(dict.fromkeys(WAYS, settings)) as scene:
-        system = scene.system
-        for name, (via, toggle) in WAYS.items():
-            entered = scene.enters(name, "live 25%")
-            trial.say(f"a person turns {name} off {via}")
-            toggle(system, name, False)
-            _check_said(trial, scene, name, "off", after=entered)
-            trial.checks.append(obeyed(measure(system, name, name, None)))
+        for name in WAYS:
+            scene.enters(name, "live 25%")
+        scene.watch(SERVED)
+        _toggle(trial, scene, on=False)
+        for name in WAYS:
+            trial.checks.append(obeyed(measure(scene.system, name, name, None)))
         _check_left_alone(trial, scene)
-        for name, (via, toggle) in WAYS.items():
-            last = scene.events[-1]
-            trial.say(f"the person turns {name} on again {via}")
-            toggle(system, name, True)
-            on = _check_said(trial, scene, name, "on", after=last)
-            phases = {each["name"]: each["phase"] for each in system.run("status")["capabilities"]}
+        _toggle(trial, scene, on=True)
+        now = {each["name"]: each for each in scene.system.run("status")["capabilities"]}
+        for name in WAYS:
             trial.check(
                 f"{name}: on again, and still paused until the person says resume",
-                phases[name] == "paused",
-                on["why"],
+                now[name]["phase"] == "paused",
+                now[name]["reason"],
             )
-            system.run("resume", name)
-            scene.wait(name, "completed", after=on["seq"])
+        on = scene.events[-1]["seq"]
+        for name in WAYS:
+            scene.system.run("resume", name)
+        for name in WAYS:
+            scene.wait(name, "completed", after=on)
         scene.finish()
     for name in WAYS:
         again = [*planned(STEPS)[:4], *planned(STEPS)[3:]]
@@ -57,16 +58,20 @@ def play(trial: Trial) -> None:
         )
 
 
-def _check_said(trial: Trial, scene: Scene, name: str, to: str, *, after: Event) -> Event:
-    """The rollout is paused, and the event says who did what and how."""
-    seen = scene.wait(name, "flag_changed_by_other", after=after["seq"])
-    member = person(scene.system)
-    trial.check(
-        f"{name}: the event says who turned it {to}, and how",
-        (seen["by"], seen["why"]) == (member, f"{member} turned {name} {to} {WAYS[name][0]}"),
-        seen["why"],
-    )
-    return seen
+def _toggle(trial: Trial, scene: Scene, *, on: bool) -> None:
+    """The person turns each flag, in its way; the events must say who did what and how."""
+    last, member = scene.events[-1]["seq"], person(scene.system)
+    to = "on" if on else "off"
+    for name, (via, toggle) in WAYS.items():
+        trial.say(f"a person turns {name} {to} {via}")
+        toggle(scene.system, name, on)
+    for name, (via, _) in WAYS.items():
+        seen = scene.wait(name, "flag_changed_by_other", after=last)
+        trial.check(
+            f"{name}: the event says who turned it {to}, and how",
+            (seen["by"], seen["why"]) == (member, f"{member} turned {name} {to} {via}"),
+            seen["why"],
+        )
 
 
 def _check_left_alone(trial: Trial, scene: Scene) -> None:
@@ -84,7 +89,7 @@ def _check_left_alone(trial: Trial, scene: Scene) -> None:
         who = scene.system.last_change(name)["member"]["email"]
         trial.check(
             f"{name}: left off for {LONGER:g} s, and without a request",
-            before[name] == after[name] and not on and who == person(scene.system),
+            before[name] == after[name] and requests > 0 and not on and who == person(scene.system),
             f"version {version}, last changed by {who}; {requests} requests before",
         )
 
