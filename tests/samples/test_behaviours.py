@@ -15,7 +15,7 @@ from demo.summary import SwitchOff
 from migrator.plan.load import load
 from running import SAMPLE
 
-PLAN = plans.read(SAMPLE / "migration.yaml")
+PLAN = plans.sample()
 LOAD: dict[str, Any] = {
     "requests": 90,
     "checked": 80,

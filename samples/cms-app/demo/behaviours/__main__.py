@@ -16,7 +16,7 @@ from rich.text import Text
 
 from demo.behaviours.catalogue import BEHAVIOURS
 from demo.behaviours.checks import Check, Event
-from demo.behaviours.plans import read
+from demo.behaviours.plans import sample
 from demo.behaviours.trial import Trial
 from demo.system import DemoFailed
 
@@ -58,7 +58,7 @@ def main() -> int:
         return 0
     told = Console(highlight=False, markup=False, soft_wrap=True, stderr=True)
     progress = told if options.json else out
-    plan = read(options.plan)
+    plan = sample()
     results = []
     try:
         for name in options.names or BEHAVIOURS:
@@ -88,7 +88,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--list", action="store_true", help="print the names, and end")
     parser.add_argument("--json", action="store_true", help="results as JSON on standard output")
-    parser.add_argument("--plan", type=Path, default=Path("migration.yaml"))
     parser.add_argument(
         "--state", type=Path, default=Path(".migrator/behaviours"), help="folder, made anew"
     )

@@ -28,8 +28,9 @@ LOOSE: Mapping[str, Any] = {
 """Limits that a busy machine keeps by itself."""
 
 
-def read(plan: Path) -> Document:
-    document: Document = yaml.safe_load(plan.read_text())
+def sample() -> Document:
+    """The sample's own plan."""
+    document: Document = yaml.safe_load((SAMPLE / "migration.yaml").read_text())
     return document
 
 
