@@ -1,5 +1,6 @@
 """One person's browser: cookies, kept connections, and what a browser repeats by itself."""
 
+import ssl
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -17,13 +18,16 @@ Problem = Callable[[httpx.Response], str]
 class Browser:
     """`user` None: nobody is signed in, the proxy gives this browser an id."""
 
-    def __init__(self, target: str, user: str | None, ledger: Ledger, *, api: bool) -> None:
+    def __init__(
+        self, target: str, user: str | None, ledger: Ledger, tls: ssl.SSLContext, *, api: bool
+    ) -> None:
         self.user = user
         self.signed_in = False
         headers = {"x-user": user} if api and user else {}
         # A real browser keeps some connections to an address; one is enough for one person.
         self._http = httpx.AsyncClient(
             base_url=target,
+            verify=tls,
             headers=headers,
             timeout=TIMEOUT,
             trust_env=False,

@@ -41,10 +41,12 @@ class Crowd:
         self._published: list[tuple[float, str]] = []
         """Articles of this run: when and which."""
         people = iter(range(USERS))
+        # One for all: each would read the root certificates anew, which takes seconds in all.
+        tls = httpx.create_ssl_context()
 
         def browsers(count: int, *, known: bool, api: bool = False) -> list[Browser]:
             return [
-                Browser(target, f"user-{next(people):03}" if known else None, ledger, api=api)
+                Browser(target, f"user-{next(people):03}" if known else None, ledger, tls, api=api)
                 for _ in range(count)
             ]
 
