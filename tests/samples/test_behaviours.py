@@ -52,6 +52,13 @@ def test_plans_are_valid(settings: dict[str, Any], tmp_path: Path) -> None:
     file.write_text(yaml.safe_dump(document))
     plan = load(file)
     assert list(plan.spec.capabilities) == ["publishing", "search"]
+    assert plan.spec.services.keys() == {
+        "articles",
+        "media",
+        "twitter-publisher",
+        "search",
+        "social",
+    }
     assert plan.spec.proxy.port == 0, "beside a sample that runs already"
 
 

@@ -11,6 +11,8 @@ SAMPLE = Path(__file__).parents[2]
 Document = dict[str, Any]
 Schedule = Sequence[Mapping[str, Any]]
 
+NETWORK = "social"
+"""The service that every program may post to."""
 SCHEDULE: Schedule = (
     {"stage": "dualwrite", "hold": "2s"},
     {"stage": "shadow", "hold": "2s"},
@@ -35,10 +37,18 @@ def sample() -> Document:
 
 
 def variant(plan: Document, capabilities: Mapping[str, Mapping[str, Any]]) -> Document:
-    """`plan` on free ports, with these of its capabilities alone; each is given with the settings
-    that replace its own."""
+    """`plan` on free ports, with these of its capabilities alone and the services that they need;
+    each is given with the settings that replace its own."""
     document = copy.deepcopy(plan)
     spec = document["spec"]
+    needed = {r["service"] for name in capabilities for r in spec["capabilities"][name]["routes"]}
+    spec["services"] = {
+        name: each for name, each in spec["services"].items() if name in needed | {NETWORK}
+    }
+    followed = spec["monolith"]["workload"]["env"]
+    followed["CMS_SERVICES"] = " ".join(
+        pair for pair in followed["CMS_SERVICES"].split() if pair.partition("=")[0] in needed
+    )
     spec["flags"]["port"] = spec["proxy"]["port"] = 0
     for workload in (spec["monolith"]["workload"], *spec["services"].values()):
         workload["cwd"] = str(SAMPLE)
