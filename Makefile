@@ -14,7 +14,7 @@ ONCE_MORE = { test $$? -eq 1 && echo "warning: once more, alone, what failed bes
 	&& $(BIN)/pytest --last-failed $(1); }
 PLAN := samples/cms-app/migration.yaml
 
-.PHONY: help demo up load down test lint types unit compiled bench-analysis bench-flags bench-proxy lock clean
+.PHONY: help demo behaviours up load down test lint types unit compiled bench-analysis bench-flags bench-proxy lock clean
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
@@ -52,6 +52,9 @@ $(COMPILED): pyproject.toml constraints.txt $(shell find migrator routing flags 
 
 demo: $(READY) ## Move the whole sample to services under load, break one service, see it switched off
 	@cd samples/cms-app && ../../$(BIN)/python -m demo
+
+behaviours: $(READY) ## Show what happens when things go wrong, in ten minutes; NAMES="errors slow": these two
+	@cd samples/cms-app && ../../$(BIN)/python -m demo.behaviours $(NAMES)
 
 up: $(READY) ## Run the sample until stopped (Ctrl-C)
 	@$(BIN)/migrator up $(PLAN)

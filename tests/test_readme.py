@@ -17,6 +17,7 @@ DOCUMENTS = (
     "docs/architecture.md",
     "docs/discover.md",
     "docs/analysis.md",
+    "docs/behaviours.md",
     "docs/proxy.md",
     "docs/parity.md",
     "docs/performance.md",

@@ -36,7 +36,7 @@ def routes(program: Program) -> Blueprint:
         try:
             rows = program.store.query(
                 "SELECT id, title, snippet(articles_fts, 2, '', '', '…', 24) FROM articles_fts"
-                " WHERE articles_fts MATCH ? ORDER BY rank LIMIT 20",
+                " WHERE articles_fts MATCH ? ORDER BY rank, id LIMIT 20",
                 (match,),
             )
         except sqlite3.OperationalError:

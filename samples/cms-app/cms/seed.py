@@ -5,10 +5,10 @@ import random
 import struct
 import time
 import zlib
-from typing import Any
+from dataclasses import dataclass
 
 from cms.kit.identity import hash_password
-from cms.kit.store import Store
+from cms.kit.store import Document, Store
 
 USERS = 120
 ARTICLES = 300
@@ -51,24 +51,40 @@ _REMARKS = [
 ]
 
 
-def fill(store: Store) -> None:
-    """Write the contents into an empty store, in one transaction."""
-    if store.count("user"):
-        return
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contents:
+    """What is written into an empty store, pictures apart."""
+
+    users: list[Document]
+    articles: list[Document]
+    comments: list[Document]
+
+
+def contents(now: float) -> Contents:
+    """The same every time, but for the times; `now` in Unix seconds."""
     dice = random.Random(20)  # noqa: S311 - the same contents every time
-    now = time.time()
     # One hash for all: they share a password, and hashing is meant to be slow.
     hashed = hash_password(PASSWORD, b"the-daily-build!")
     users = [_user(number, dice, now, hashed) for number in range(USERS)]
     articles = [_article(number, users, dice, now) for number in range(ARTICLES)]
+    comments = [_comment(number, users, articles, dice, now) for number in range(COMMENTS)]
+    return Contents(users=users, articles=articles, comments=comments)
+
+
+def fill(store: Store) -> None:
+    """Write the contents into an empty store, in one transaction."""
+    if store.count("user"):
+        return
+    now = time.time()
+    made = contents(now)
     with store.transaction() as transaction:
-        for user in users:
+        for user in made.users:
             transaction.put("user", user)
-        for article in articles:
+        for article in made.articles:
             transaction.put("article", article)
             transaction.put("revision", _first_revision(article))
-        for number in range(COMMENTS):
-            transaction.put("comment", _comment(number, users, articles, dice, now))
+        for comment in made.comments:
+            transaction.put("comment", comment)
         for number in range(PICTURES):
             content = picture(number)
             sha256 = hashlib.sha256(content).hexdigest()
@@ -78,7 +94,7 @@ def fill(store: Store) -> None:
                 {
                     "id": f"seed-picture-{number:03}",
                     "name": f"view-{number}.png",
-                    "owner": users[number]["id"],
+                    "owner": made.users[number]["id"],
                     "sha256": sha256,
                     "type": "image/png",
                     "width": 320,
@@ -88,7 +104,7 @@ def fill(store: Store) -> None:
             )
 
 
-def _user(number: int, dice: random.Random, now: float, hashed: str) -> dict[str, Any]:
+def _user(number: int, dice: random.Random, now: float, hashed: str) -> Document:
     first, last = dice.choice(_FIRST), dice.choice(_LAST)
     return {
         "id": f"user-{number:03}",
@@ -100,9 +116,7 @@ def _user(number: int, dice: random.Random, now: float, hashed: str) -> dict[str
     }
 
 
-def _article(
-    number: int, users: list[dict[str, Any]], dice: random.Random, now: float
-) -> dict[str, Any]:
+def _article(number: int, users: list[Document], dice: random.Random, now: float) -> Document:
     thing = dice.choice(_THINGS)
     created = now - (ARTICLES - number) * 3600
     paragraphs = [
@@ -122,7 +136,7 @@ def _article(
     }
 
 
-def _first_revision(article: dict[str, Any]) -> dict[str, Any]:
+def _first_revision(article: Document) -> Document:
     kept = ("title", "body", "author", "created")
     return {
         "id": article["revision"],
@@ -133,11 +147,11 @@ def _first_revision(article: dict[str, Any]) -> dict[str, Any]:
 
 def _comment(
     number: int,
-    users: list[dict[str, Any]],
-    articles: list[dict[str, Any]],
+    users: list[Document],
+    articles: list[Document],
     dice: random.Random,
     now: float,
-) -> dict[str, Any]:
+) -> Document:
     return {
         "id": f"seed-comment-{number:04}",
         "article": dice.choice(articles)["id"],

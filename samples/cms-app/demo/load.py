@@ -7,6 +7,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+PATIENCE = 180.0
+"""Seconds for reading every write again."""
+
 
 class Load:
     """Realistic readers, editors and API clients at `rate` requests a second."""
@@ -27,10 +30,18 @@ class Load:
             start_new_session=True,
         )
 
+    def pause(self) -> None:
+        """Nobody begins anything more."""
+        self._process.send_signal(signal.SIGUSR1)
+
+    def resume(self) -> None:
+        """Everybody goes on."""
+        self._process.send_signal(signal.SIGUSR2)
+
     def finish(self) -> dict[str, Any]:
         """Stop, re-read every acknowledged write, and return the report (see `cms.load`)."""
         self._process.send_signal(signal.SIGINT)
-        self._process.wait(timeout=60)
+        self._process.wait(timeout=PATIENCE)
         report: dict[str, Any] = json.loads(self._report.read_text())
         return report
 

@@ -50,6 +50,7 @@ def findings(report: Mapping[str, Any], switches: Sequence[SwitchOff]) -> list[s
         for f in report["failures"]
         if not injected(f, switches)
     ]
+    found += [f"{w['path']} was wrong: {w['problem']}" for w in report["wrong_answers"]]
     found += [f"acknowledged write lost: {write}" for write in report["lost_writes"]]
     found += [
         f"{s.what}: a request reached the service {s.lag_ms:.0f} ms after the flag changed"
@@ -96,6 +97,10 @@ def _clients(report: Mapping[str, Any], switches: Sequence[SwitchOff]) -> Table:
         ("requests", report["requests"]),
         ("failed", len(report["failures"]) - broken),
         ("failed by the injected fault, not repeatable", broken),
+        (
+            "wrong answers, of those checked",
+            f"{len(report['wrong_answers'])} / {report['checked']}",
+        ),
         ("acknowledged writes", report["acknowledged_writes"]),
         ("acknowledged writes lost", len(report["lost_writes"])),
         ("latency p50 / p99", "{p50:.0f} ms / {p99:.0f} ms".format(**report["latency_ms"])),

@@ -54,8 +54,7 @@ def create(settings: Settings, store: Store, ready: Callable[[], str]) -> Flask:
 
     @app.context_processor
     def page_data() -> dict[str, object]:
-        user = current_user(settings.session_secret, request)
-        return {"me": store.get("user", user) if user else None, "signed_in": user}
+        return {"signed_in": current_user(settings.session_secret, request)}
 
     @app.get("/healthz")
     def healthz() -> Response:

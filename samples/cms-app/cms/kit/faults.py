@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import threading
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -17,16 +18,19 @@ class Faults:
     error_rate: float = 0.0
     """Share of requests that are answered with 500."""
     latency_ms: float = 0.0
+    slow_share: float = 1.0
+    """Share of requests that wait `latency_ms` before they are handled."""
     wrong_answers: float = 0.0
-    """Share of JSON answers with a changed value."""
+    """Share of JSON and HTML answers with other contents."""
     crash: bool = False
     """The next request ends the process."""
     memory_mb_per_request: float = 0.0
 
 
-_LIMITS = {"error_rate": 1.0, "latency_ms": 30_000.0, "wrong_answers": 1.0}
+_LIMITS = {"error_rate": 1.0, "latency_ms": 30_000.0, "slow_share": 1.0, "wrong_answers": 1.0}
 _LIMITS["memory_mb_per_request"] = 64.0
 _MAX_LEAK_MB = 1024
+_TEXT = re.compile(r">([^<>]+)<")
 
 
 class Injector:
@@ -47,15 +51,19 @@ class Injector:
             size = int(faults.memory_mb_per_request * 1024 * 1024)
             if sum(map(len, self._leak)) + size <= _MAX_LEAK_MB * 1024 * 1024:
                 self._leak.append(b"\x01" * size)
-        if faults.latency_ms:
+        if faults.latency_ms and self._random.random() < faults.slow_share:
             self._pause.wait(faults.latency_ms / 1000)
         if self._random.random() < faults.error_rate:
             abort(500, "injected fault")
 
     def after(self, response: Response) -> Response:
         faults = self.faults
-        if response.is_json and self._random.random() < faults.wrong_answers:
-            response.set_data(json.dumps(_wrong(response.get_json())))
+        if self._random.random() < faults.wrong_answers:
+            if response.is_json:
+                response.set_data(json.dumps(_wrong(response.get_json())))
+            elif response.mimetype == "text/html":
+                page = response.get_data(as_text=True)
+                response.set_data(_TEXT.sub(lambda text: f">{text[1][::-1]}<", page))
         return response
 
     def change(self, faults: Faults) -> None:

@@ -1,4 +1,8 @@
-"""`python -m cms.load`: plays readers, editors and API clients against one address."""
+"""`python -m cms.load`: plays readers, editors and API clients against one address.
+
+It looks at what it is given, too, and counts wrong answers. SIGUSR1 sends everybody to sleep,
+SIGUSR2 wakes them up.
+"""
 
 import argparse
 import asyncio
@@ -44,6 +48,8 @@ async def _run(options: argparse.Namespace) -> int:
         loop.add_signal_handler(number, stop.set)
     drawing = asyncio.create_task(_draw(ledger)) if options.progress else None
     async with Crowd(options.target.rstrip("/"), options.seed, ledger) as crowd:
+        loop.add_signal_handler(signal.SIGUSR1, crowd.awake.clear)
+        loop.add_signal_handler(signal.SIGUSR2, crowd.awake.set)
         await crowd.play(options.rate, options.duration, stop)
         if options.verify:
             await verify(crowd, ledger)
@@ -53,8 +59,8 @@ async def _run(options: argparse.Namespace) -> int:
     if options.report is not None:
         options.report.write_text(json.dumps(report, indent=1))
     if not options.report or options.progress:
-        short = {name: value for name, value in report.items() if name != "failures"}
-        print(json.dumps({**short, "failures": len(report["failures"])}, indent=1))
+        counts = {name: len(report[name]) for name in ("failures", "wrong_answers")}
+        print(json.dumps({**report, **counts}, indent=1))
     return 0
 
 

@@ -28,6 +28,10 @@ class Ledger:
         self.by_origin: Counter[str] = Counter()
         self.statuses: Counter[str] = Counter()
         self.failures: list[dict[str, Any]] = []
+        self.checked = 0
+        """Answers whose contents were looked at."""
+        self.wrong: list[dict[str, Any]] = []
+        """Of them, those that nobody should have got."""
         self.writes: list[Write] = []
         self.lost: list[str] = []
         self._latencies: list[float] = []
@@ -56,6 +60,12 @@ class Ledger:
             }
         )
 
+    def judged(self, path: str, problem: str, *, at: float, decision: str) -> None:
+        """An answer's contents were looked at; `problem`: empty if they were right."""
+        self.checked += 1
+        if problem:
+            self.wrong.append({"path": path, "problem": problem, "at": at, "decision": decision})
+
     def report(self) -> dict[str, Any]:
         ordered = sorted(self._latencies)
         return {
@@ -63,6 +73,8 @@ class Ledger:
             "requests": self.requests,
             "by_origin": dict(self.by_origin),
             "failures": self.failures,
+            "checked": self.checked,
+            "wrong_answers": self.wrong,
             "repeated": self.repeated,
             "stale_reads": self.stale_reads,
             "acknowledged_writes": len(self.writes),
