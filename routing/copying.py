@@ -1,7 +1,6 @@
 """All copies of one worker: which lanes have any, and what runs beside the requests for them."""
 
 import asyncio
-import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,8 +18,6 @@ from routing.table import Route
 Find = Callable[[str, str, Side, bytes], tuple[Group, Stage] | None]
 """Group and present stage by capability, service, side and context header; None: the
 configuration has no such thing."""
-
-logger = logging.getLogger(__name__)
 
 
 class Copying:
@@ -49,7 +46,6 @@ class Copying:
     def start(self) -> None:
         """Send what is in the journal."""
         self._sending = self._loop.create_task(self._sender.run())
-        self._sending.add_done_callback(_tell)
 
     async def stop(self) -> None:
         """Commit what was taken in, and leave the rest to the next start."""
@@ -109,8 +105,3 @@ class Copying:
     ) -> Destination | None:
         found = self._find(capability, service, side, context)
         return found and Destination(*found, self.stats.cell(capability, Access.WRITE))
-
-
-def _tell(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and task.exception() is not None:
-        logger.error("journal.sender.ended", exc_info=task.exception())

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from routing.errors import CannotStart
-from routing.journal_order import Entry
+from routing.journal_order import Entry, Stream
 from routing.stages import Side
 
 FILE: Final = "second-writes.db"
@@ -51,6 +51,7 @@ CREATE TABLE IF NOT EXISTS writes (
     problem TEXT,
     tried_at REAL);
 CREATE INDEX IF NOT EXISTS by_stream ON writes (state, capability, side, id);
+CREATE INDEX IF NOT EXISTS by_path ON writes (state, capability, side, path, id);
 CREATE TABLE IF NOT EXISTS discarded (
     id INTEGER PRIMARY KEY, discarded_at REAL NOT NULL, reason TEXT NOT NULL, by TEXT NOT NULL,
     at REAL NOT NULL, state TEXT NOT NULL, capability TEXT NOT NULL, side TEXT NOT NULL,
@@ -128,13 +129,15 @@ class Journal:
             self._sql.execute("PRAGMA journal_mode = WAL")
             self._sql.execute(f"PRAGMA synchronous = {'FULL' if fsync else 'NORMAL'}")
             found = self._one("PRAGMA user_version")
-            if not found:
-                self._sql.executescript(f"{_SCHEMA}PRAGMA user_version = {FORMAT};")
-            elif found != FORMAT:
+            if found not in (0, FORMAT):
                 raise CannotStart(
                     f"{path}: has format {found}, expected {FORMAT}",
                     hint="replay it with the version of this program that wrote it",
                 )
+            # Also what a file of an earlier version of this program lacks.
+            self._sql.executescript(_SCHEMA)
+            if not found:
+                self._sql.execute(f"PRAGMA user_version = {FORMAT}")
         except (OSError, sqlite3.Error) as error:
             raise CannotStart(
                 f"{path}: the journal of second writes cannot be used: {error}",
@@ -220,7 +223,7 @@ class Journal:
             "SELECT DISTINCT capability, side FROM writes WHERE state = 'pending'"
         ).fetchall()
         return [
-            Entry(row["id"], row["capability"], row["service"], Side(row["side"]), *row[4:6])
+            _entry(row)
             for capability, side in streams
             for row in self._sql.execute(
                 "SELECT id, capability, service, side, path, attempts FROM writes"
@@ -228,6 +231,32 @@ class Journal:
                 (capability, side, window),
             )
         ]
+
+    def heads(self, stream: Stream, after: int, window: int) -> list[Entry]:
+        """Of each path of `stream` the oldest entry to be sent, if that is above number `after`;
+        the oldest `window` of these. Takes time with all that waits."""
+        rows = self._sql.execute(
+            # SQLite takes the other columns from the row with the minimum.
+            "SELECT min(id), capability, service, side, path, attempts FROM writes"
+            " INDEXED BY by_path WHERE state = 'pending' AND capability = ? AND side = ?"
+            " GROUP BY path HAVING min(id) > ? ORDER BY min(id) LIMIT ?",
+            (*stream, after, window),
+        )
+        return [_entry(row) for row in rows]
+
+    def oldest(self, stream: Stream, path: str) -> int | None:
+        """The number of the oldest entry to be sent for a path of `stream`."""
+        found: int | None = self._one(
+            "SELECT min(id) FROM writes INDEXED BY by_path"
+            " WHERE state = 'pending' AND capability = ? AND side = ? AND path = ?",
+            *(*stream, path),
+        )
+        return found
+
+    def waiting(self, ids: Iterable[int]) -> set[int]:
+        """Those of `ids` that are still to be sent."""
+        one = "SELECT count(*) FROM writes WHERE id = ? AND state = 'pending'"
+        return {id for id in ids if self._one(one, id)}
 
     def contents(self, ids: Sequence[int]) -> dict[int, Content]:
         """What is to be sent, by id; an entry that is not pending any more is missing."""
@@ -262,8 +291,13 @@ class Journal:
         )
         return [dict(row) for row in rows]
 
-    def _one(self, sql: str) -> Any:
-        return self._sql.execute(sql).fetchone()[0]
+    def _one(self, sql: str, *values: object) -> Any:
+        return self._sql.execute(sql, values).fetchone()[0]
+
+
+def _entry(row: sqlite3.Row) -> Entry:
+    id, capability, service, side, path, attempts = row
+    return Entry(id, capability, service, Side(side), path, attempts)
 
 
 def exists(folder: Path) -> bool:

@@ -10,7 +10,6 @@ import contextlib
 import fcntl
 import logging
 import os
-import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -23,7 +22,8 @@ from routing.copy_stats import CopyCell
 from routing.delivery import Delivery, Outcome
 from routing.group import Group
 from routing.journal import FILE, Content, Journal, State
-from routing.journal_order import Entry, Order, Verdict, may_send, verdict
+from routing.journal_order import Entry, Order, Verdict, may_send, pause, verdict
+from routing.journal_reader import JournalReader
 from routing.journal_writer import Change, JournalWriter
 from routing.stages import Side, Stage
 
@@ -66,10 +66,10 @@ class JournalSender:
         self._loop = loop
         self._order = Order(rules().concurrency)
         self._journal = Journal(folder, fsync=rules().fsync)
+        self._reader = JournalReader(self._journal)
         # One thread, so that nothing reads the journal while it is being closed.
         self._thread = ThreadPoolExecutor(1, "journal-reader")
         self._lock = os.open(folder / f"{FILE}-sender", os.O_RDWR | os.O_CREAT, 0o600)
-        self._seen = -1
         self._gone: set[int] = set()
         """Entries whose removal is not committed yet."""
         self._deliveries: set[Delivery] = set()
@@ -86,18 +86,25 @@ class JournalSender:
         self._stirred.set()
 
     async def run(self) -> None:
-        """Send until cancelled."""
-        while not self._elected():
-            await asyncio.sleep(LOOK_EVERY)
+        """Send until cancelled. Whatever goes wrong is tried again: this worker has the lock, and
+        without it nobody would send."""
+        failures = 0
+        elected = False
         while True:
             self._stirred.clear()
             try:
-                found = await self._loop.run_in_executor(self._thread, self._look)
-                if found is not None:
-                    self._order.sync(entry for entry in found if entry.id not in self._gone)
-                await self._send_due()
-            except sqlite3.Error as error:
-                logger.error("journal.unreadable %r", error)
+                elected = elected or self._elected()
+                if elected:
+                    await self._send_what_waits()
+                failures = 0
+            except Exception:
+                failures += 1
+                logger.exception("journal.sender.failed again_in=%.1f", pause(failures))
+                await asyncio.sleep(pause(failures))
+                continue
+            if not elected:
+                await asyncio.sleep(LOOK_EVERY)
+                continue
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_EVERY):
                     await self._stirred.wait()
@@ -122,16 +129,13 @@ class JournalSender:
             return False
         return True
 
-    def _look(self) -> list[Entry] | None:
-        """What waits in the journal; None if that has not changed. In a thread."""
-        version = self._journal.changes()
-        if version == self._seen:
-            return None
-        found = self._journal.pending()
-        self._seen = version
-        return found
-
-    async def _send_due(self) -> None:
+    async def _send_what_waits(self) -> None:
+        room = self._order.room > 0
+        found = await self._loop.run_in_executor(
+            self._thread, lambda: self._reader.read(monotonic(), room=room)
+        )
+        if found is not None:
+            self._order.sync(entry for entry in found if entry.id not in self._gone)
         while due := self._order.due(monotonic()):
             try:
                 contents = await self._loop.run_in_executor(
@@ -142,7 +146,12 @@ class JournalSender:
                     self._order.failed(entry.id, monotonic())
                 raise
             for entry in due:
-                self._send(entry, contents.get(entry.id))
+                try:
+                    self._send(entry, contents.get(entry.id))
+                except Exception:
+                    # One that cannot be sent keeps none but those of its path waiting.
+                    logger.exception("second_write.not_sent id=%d", entry.id)
+                    self._order.failed(entry.id, monotonic())
 
     def _send(self, entry: Entry, content: Content | None) -> None:
         if content is None:

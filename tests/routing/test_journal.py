@@ -2,13 +2,20 @@
 
 import asyncio
 import contextlib
+import json
 import multiprocessing
+import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
+import dying_worker
+import routing
 from routing.errors import CannotStart
 from routing.journal import FILE, Journal, State
 from routing.journal_writer import JournalWriter
@@ -171,3 +178,23 @@ def test_a_disk_that_does_not_take_it(
     assert "disk is full" in caplog.text
     with contextlib.closing(Journal(tmp_path)) as journal:
         assert len(journal.pending()) == 1
+
+
+def test_a_worker_that_dies_at_any_point(tmp_path: Path) -> None:
+    """What the first side has done, the other side has in the end: in order, once, and nothing is
+    left. The client repeats with its key what got no answer."""
+    shared_memory = Path("/dev/shm")
+    folder = shared_memory if shared_memory.is_dir() else tmp_path  # quick, and survives processes
+    with TemporaryDirectory(dir=folder) as place:
+        done = subprocess.run(
+            [sys.executable, dying_worker.__file__, place],
+            env={**os.environ, "PYTHONPATH": str(Path(routing.__file__).parents[1])},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    ends = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(ends) > 100, "points"
+    for end in ends:
+        assert end["old"] == end["new"] == [list(write) for write in dying_worker.WRITES], end
+        assert end["left"] == 0

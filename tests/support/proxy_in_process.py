@@ -113,6 +113,8 @@ class ProxyWorld:
         self.stage = Stage.LIVE
         self.proxy: Proxy
         self.port = 0
+        self.folder = Path()
+        """The proxy's state."""
 
     def config(self, *endpoints: Peer, **options: Any) -> ProxyConfig:
         """With `options` of the service, and `timeouts`, `monolith` of the document."""
@@ -201,6 +203,7 @@ async def running_proxy(
     configure: Callable[[ProxyWorld], ProxyConfig], folder: Path
 ) -> AsyncIterator[ProxyWorld]:
     world, loop = ProxyWorld(), asyncio.get_running_loop()
+    world.folder = folder
     peers = (world.old, world.one, world.two, world.three)
     for peer in peers:
         await peer.start()
