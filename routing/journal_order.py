@@ -195,6 +195,12 @@ def _key(entry: Entry, path: str) -> _Key:
     return entry.capability, entry.side, path
 
 
+def touches(written: str, read: str) -> bool:
+    """Whether a write to a path may change what a read of another one shows: the same, or one
+    below it."""
+    return written == read or written.startswith(read if read.endswith("/") else f"{read}/")
+
+
 def above(path: str) -> Iterator[str]:
     """The paths above `path`, nearest first: /a and / for /a/b."""
     at = path.rfind("/", 0, len(path))

@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import monotonic, time
 from typing import Final
@@ -25,7 +26,8 @@ from routing.journal import FILE, Content, Journal, State
 from routing.journal_order import Entry, Order, Verdict, may_send, pause, verdict
 from routing.journal_reader import JournalReader
 from routing.journal_writer import Change, JournalWriter
-from routing.stages import Side, Stage
+from routing.prober import Prober
+from routing.stages import TABLE, Access, Side, Stage
 
 LOOK_EVERY: Final = 0.1
 """Seconds between two looks for what other workers or an operator have changed."""
@@ -57,12 +59,14 @@ class JournalSender:
         folder: Path,
         writer: JournalWriter,
         resolve: Resolve,
+        prober: Prober,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
-        """`rules`: those in force. Raises CannotStart."""
+        """`rules`: those in force; `prober` is told what both sides have. Raises CannotStart."""
         self._rules = rules
         self._writer = writer
         self._resolve = resolve
+        self._prober = prober
         self._loop = loop
         self._order = Order(rules().concurrency)
         self._journal = Journal(folder, fsync=rules().fsync)
@@ -118,6 +122,7 @@ class JournalSender:
                     await self._stirred.wait()
         for delivery in self._deliveries:
             delivery.cancel()
+        await self._prober.stop()
         await self._loop.run_in_executor(self._thread, self._journal.close)
         self._thread.shutdown()
         os.close(self._lock)
@@ -162,11 +167,10 @@ class JournalSender:
         if to is None or not may_send(entry.side, to.stage):
             self._order.hold(entry.id)
             return
-        cell = to.cell
 
         def done(outcome: Outcome) -> None:
             self._deliveries.discard(delivery)
-            self._settle(entry, content.method, cell, outcome)
+            self._settle(entry, content, to, outcome)
 
         delivery = Delivery(
             to.group.only or to.group.choose_again(),
@@ -178,14 +182,17 @@ class JournalSender:
         self._deliveries.add(delivery)
         delivery.start(self._loop, self._rules().timeout)
 
-    def _settle(self, entry: Entry, method: str, cell: CopyCell, outcome: Outcome) -> None:
-        id, status = entry.id, outcome.status
+    def _settle(self, entry: Entry, content: Content, to: Destination, outcome: Outcome) -> None:
+        id, status, cell = entry.id, outcome.status, to.cell
         cell.requests += 1
         cell.times.record(outcome.seconds * 1000.0)
-        found = verdict(status, method, self._order.attempts(id) + 1)
+        found = verdict(status, content.method, self._order.attempts(id) + 1)
+        self._prober.settled(entry)
         if found is Verdict.DONE:
             self._order.done(id)
             self._remove(id, lambda journal: journal.remove(id))
+            if content.probe and TABLE[to.stage, Access.WRITE].also is not None:
+                self._prober.probe(entry.capability, content.probe, partial(self._disturbs, entry))
         else:
             cell.errors += 1
             at = time()
@@ -207,6 +214,13 @@ class JournalSender:
                 self._order.done(id)
                 self._remove(id, tried)
         self.stir()
+
+    async def _disturbs(self, entry: Entry, path: str) -> bool:
+        """See `Journal.disturbs`."""
+        gone = {*self._gone, entry.id}
+        return await self._loop.run_in_executor(
+            self._thread, self._journal.disturbs, entry, path, gone
+        )
 
     def _remove(self, id: int, change: Change) -> None:
         """Take it from what waits, also while the journal does not know yet."""

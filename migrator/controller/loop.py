@@ -19,7 +19,6 @@ from migrator.controller.flags import ensure_flags, flag_keys, needed
 from migrator.controller.hooks import StepHooks
 from migrator.controller.metrics import Metrics
 from migrator.controller.observe import ProxyStats, World, lags, look, newest_foreign, switched_off
-from migrator.controller.parity import ParityGate
 from migrator.controller.store import EventLog
 from migrator.errors import InvalidInput, MigratorError, Unavailable
 from migrator.flagclient import AuditEntry, Flag, FlagClient, FlagNotFound
@@ -34,6 +33,7 @@ from migrator.rollout.events import Event, Kind
 from migrator.rollout.gate import closed_gate
 from migrator.rollout.measure import measure
 from migrator.rollout.observation import Change, Closed, Figures, Observation, SeenFlag
+from migrator.rollout.parity import ParityGate
 from migrator.rollout.state import Rollout, Window, apply, fold
 from migrator.rollout.transitions import Phase
 from migrator.rollout.verbs import PLAIN, Details, Verb, act

@@ -18,6 +18,7 @@ import dying_worker
 import routing
 from routing.errors import CannotStart
 from routing.journal import FILE, Journal, State
+from routing.journal_order import Entry
 from routing.journal_writer import JournalWriter
 from routing.stages import Side
 from second_writes import WRITE, append, fill
@@ -89,6 +90,46 @@ def test_another_format(tmp_path: Path) -> None:
         file.execute("PRAGMA user_version = 99")
     with pytest.raises(CannotStart, match="format 99, expected 1"):
         Journal(tmp_path)
+
+
+def test_a_file_of_before(journal: Journal, tmp_path: Path) -> None:
+    """Another process may still write to it in the old way."""
+    fill(journal, State.PENDING)
+    with contextlib.closing(sqlite3.connect(tmp_path / FILE)) as file:
+        file.execute("ALTER TABLE writes DROP COLUMN probe")
+        file.execute("DROP INDEX by_path")
+    with contextlib.closing(Journal(tmp_path, fsync=False)) as opened:
+        assert opened.contents([1])[1].probe == b""
+        with opened.transaction():
+            append(probe=b"GET / HTTP/1.1\r\n\r\n")(opened)
+        assert opened.contents([2])[2].probe.startswith(b"GET / ")
+        assert [each.id for each in opened.heads(("publishing", Side.NEW), 0, 9)] == [1]
+
+
+@pytest.mark.parametrize(
+    ("path", "state", "older", "disturbs"),
+    [
+        pytest.param("/a/7", State.PENDING, False, True, id="the-same"),
+        pytest.param("/a/7/publish", State.REFUSED, True, True, id="below-it"),
+        pytest.param("/a/70", State.PENDING, False, False, id="another"),
+        pytest.param("/a", State.UNKNOWN, True, True, id="an-older-one-like-it"),
+        pytest.param("/a", State.PENDING, False, False, id="a-newer-one-like-it"),
+        pytest.param("/", State.REFUSED, True, False, id="above-it"),
+    ],
+)
+def test_what_disturbs_a_probe(
+    journal: Journal, path: str, state: State, older: bool, disturbs: bool
+) -> None:
+    """Of what POST /a has made at /a/7."""
+    with journal.transaction():
+        if older:
+            append(path=path, state=state)(journal)
+        append(path="/a")(journal)
+        if not older:
+            append(path=path, state=state)(journal)
+    done = Entry(1 + older, "publishing", "articles", Side.NEW, "/a", 0)
+    assert journal.disturbs(done, "/a/7", {done.id}) is disturbs
+    assert not journal.disturbs(done, "/a/7", {1, 2})
 
 
 def test_no_database(tmp_path: Path) -> None:
