@@ -3,7 +3,8 @@
 Only in the worker that sends second writes: it alone knows when both sides have one. The answers
 are compared like those to mirrored reads. Two answers say something only if no other write to the
 same place is under way, so a probe is dropped where one is in the journal before the question or
-after the answers, or was settled in between.
+after the answers, or was settled in between. A first write shows itself to readers before its
+answer brings it into the journal: where the answers differ, that is given some time.
 """
 
 import asyncio
@@ -25,6 +26,8 @@ from routing.stages import Access
 
 TIMEOUT: Final = 10.0
 """Seconds for each answer."""
+GRACE: Final = 1.0
+"""Seconds in which a write that one of two differing answers already shows reaches the journal."""
 
 logger = logging.getLogger(__name__)
 
@@ -118,6 +121,8 @@ class Prober:
         if observer.repeats(probe.capability, Access.WRITE):
             asks.append(self._ask(question.old, head, observer.keep))
         old, new, *again = await asyncio.gather(*asks)
+        if (old.status, old.body) != (new.status, new.body):
+            await asyncio.sleep(GRACE)
         if await disturbed(probe.path) or probe.overtaken:
             observer.skip(probe.capability, Access.WRITE, NotCompared.OVERTAKEN)
             return

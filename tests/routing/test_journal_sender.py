@@ -11,9 +11,9 @@ import pytest
 from proxy_in_process import ProxyWorld, play
 from routing import journal_sender
 from routing.config import ProxyConfig
+from routing.copying import Copying
 from routing.journal import Journal
 from routing.journal_reader import JournalReader
-from routing.proxy import Proxy
 from routing.stages import Side
 from second_writes import append
 
@@ -73,14 +73,14 @@ def test_it_goes_on_after_whatever_went_wrong(
 def test_one_that_cannot_be_sent_keeps_no_other_from_it(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    find, fail = Proxy._find, True
+    resolve, fail = Copying._resolve, True
 
-    def fails(proxy: Proxy, capability: str, service: str, side: Side, context: bytes) -> Any:
+    def fails(copying: Copying, capability: str, service: str, side: Side, context: bytes) -> Any:
         if fail and context == b"broken":
             raise RuntimeError("a mistake of ours")
-        return find(proxy, capability, service, side, context)
+        return resolve(copying, capability, service, side, context)
 
-    monkeypatch.setattr(Proxy, "_find", fails)
+    monkeypatch.setattr(Copying, "_resolve", fails)
 
     async def scene(world: ProxyWorld) -> None:
         nonlocal fail

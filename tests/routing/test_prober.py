@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from proxy_in_process import Peer, ProxyWorld, play
+from routing import prober
 from routing.config import ProxyConfig
 from routing.journal import Journal, State
 from routing.parity.report import merge_parity, parity_report
@@ -115,6 +116,7 @@ class Shop:
 
 
 def plays(scene: Scene, patch: pytest.MonkeyPatch, **parity: object) -> None:
+    patch.setattr(prober, "GRACE", 0.01)
     play(scene, configure(**parity), patch)
 
 
@@ -218,6 +220,36 @@ def test_a_write_while_the_sides_are_asked_makes_the_answers_worthless(
         shop.new.fails = set()
         told = await shop.compared(1)
         assert (told["equal"], shop.left()) == (1, 0), "the last write is asked about"
+
+    plays(scene, monkeypatch)
+
+
+def test_a_write_that_is_shown_before_it_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first side has changed already, and the journal will know soon."""
+
+    async def scene(world: ProxyWorld) -> None:
+        shop, pauses, shown = Shop(world), [prober.GRACE], asyncio.Event()
+        sleep = asyncio.sleep
+
+        async def meanwhile(seconds: float) -> None:
+            if seconds in pauses:
+                pauses.clear()
+                shown.set()
+                await world.until(lambda: shop.left() > 0)
+            await sleep(seconds)
+
+        monkeypatch.setattr(asyncio, "sleep", meanwhile)
+        shop.new.wait.clear()
+        await shop.write("/articles/1")
+        await world.until(lambda: bool(shop.new.probes))
+        shop.new.fails = {"/v2/articles/1"}
+        shop.old.titles["/articles/1"] = "newer"
+        shop.new.titles["/articles/1"] = "older"
+        shop.new.wait.set()
+        await shown.wait()
+        await shop.write("/articles/1")
+        await shop.skipped("overtaken")
+        assert shop.writes()["different"] == 0
 
     plays(scene, monkeypatch)
 

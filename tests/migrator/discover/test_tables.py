@@ -28,7 +28,7 @@ from migrator.discover.tables import tables_of, written
         ),
         pytest.param("SELECT * FROM orders FOR UPDATE OF orders", set(), id="read"),
         pytest.param("SELECT 'INSERT INTO x' -- DELETE FROM y", set(), id="in-a-text"),
-        pytest.param("TRUNCATE " + 'x' * 65, set(), id="no-name"),
+        pytest.param("TRUNCATE " + "x" * 65, set(), id="no-name"),
     ],
 )
 def test_sql(query: str, tables: set[str]) -> None:
