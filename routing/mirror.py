@@ -70,6 +70,8 @@ class ReadCopier:
 
     def copy(self, request: RequestHead, context: bytes, out: bytes) -> "ReadCopy | None":
         mirror = self.mirror
+        if not mirror.rules.enabled:
+            return None
         if mirror.open >= mirror.rules.concurrency or request.body > mirror.rules.body:
             self.cell.dropped += 1
             return None

@@ -106,7 +106,9 @@ class WriteCopier:
         """The one that does not answer."""
         self.cell = cell
 
-    def copy(self, request: RequestHead, context: bytes, out: bytes) -> "WriteCopy":
+    def copy(self, request: RequestHead, context: bytes, out: bytes) -> "WriteCopy | None":
+        if not self.second.rules.enabled:
+            return None
         return WriteCopy(self, request, context, out)
 
 

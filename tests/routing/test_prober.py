@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from proxy_in_process import Peer, ProxyWorld, play
+from proxy_in_process import NO_TRUST, Peer, ProxyWorld, play
 from routing import prober
-from routing.config import ProxyConfig
+from routing.config import ProxyConfig, SecondWrites
 from routing.journal import Journal, State
 from routing.parity.report import merge_parity, parity_report
 from routing.stages import Stage
@@ -263,3 +263,19 @@ def test_so_many_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
         await shop.compared(1)
 
     plays(scene, monkeypatch, probes_per_second=0.01)
+
+
+def test_second_writes_that_a_new_configuration_switches_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scene(world: ProxyWorld) -> None:
+        shop, config = Shop(world), configure()(world)
+        off = config.model_copy(update={"second_writes": SecondWrites(enabled=False)})
+        world.proxy.apply(off, NO_TRUST)
+        await shop.write("/articles/1")
+        world.proxy.apply(config, NO_TRUST)
+        await shop.write("/articles/2")
+        await shop.compared(1)
+        assert list(shop.new.titles) == ["/articles/2"]
+
+    plays(scene, monkeypatch)
