@@ -47,6 +47,22 @@ class Request(Protocol):
     def query(self) -> bytes: ...
 
 
+class PathTemplate:
+    """A path made of parts of a request's path. Raises InvalidConfig."""
+
+    __slots__ = ("_template",)
+
+    def __init__(self, place: str, text: str, path: str) -> None:
+        """`place`: the key with `text`; `path`: of the route, which names the parts."""
+        if _PATH(text) is None:
+            raise _wrong(place, text, "a path with {name} and a final *")
+        self._template = _Template(place, text, _variables(path))
+
+    def fill(self, path: bytes) -> bytes:
+        """For a request's `path`; it begins with one slash if `text` does."""
+        return _one_slash(self._template.fill(normalise(path)))
+
+
 class Changes:
     """The changes of one route. Raises InvalidConfig for a template that the route cannot fill."""
 
@@ -56,11 +72,9 @@ class Changes:
         known = _variables(rule.path)
         self._request = _Fields(rule.request_headers)
         self._response = _Fields(rule.response_headers)
-        self._path: _Template | None = None
+        self._path: PathTemplate | None = None
         if rule.rewrite is not None:
-            if _PATH(rule.rewrite.path) is None:
-                raise _wrong("rewrite.path", rule.rewrite.path, "a path with {name} and a final *")
-            self._path = _Template("rewrite.path", rule.rewrite.path, known)
+            self._path = PathTemplate("rewrite.path", rule.rewrite.path, rule.path)
         self._location: _Location | None = None
         self.status = 0
         """Of the redirect."""
@@ -83,7 +97,7 @@ class Changes:
         """Path and query that the service is asked for."""
         path = request.path
         if self._path is not None:
-            path = _one_slash(self._path.fill(normalise(path)))
+            path = self._path.fill(path)
         return path + b"?" + request.query if request.query else path
 
     def response(self, head: bytes) -> bytes:
@@ -107,6 +121,17 @@ class Changes:
     def location(self, request: Request) -> bytes:
         """Where the redirect leads; empty if there is none."""
         return b"" if self._location is None else self._location.fill(request)
+
+
+def probe_of(rule: RouteRule, place: str) -> PathTemplate | None:
+    """Path of the read that shows what a write has done, if the route names one. Raises
+    InvalidConfig that names `place`."""
+    if rule.probe is None:
+        return None
+    try:
+        return PathTemplate("probe", rule.probe, rule.path)
+    except InvalidConfig as exc:
+        raise InvalidConfig(f"{place}: {exc}", hint=exc.hint) from None
 
 
 def changes_of(rule: RouteRule, place: str) -> Changes | None:

@@ -12,7 +12,8 @@ from routing.record import Tell
 from routing.upstream_side import UpstreamConnection
 
 MIRROR = b"X-Migrator-Mirror"
-"""Field that tells an origin that it sees a copy: `read` or `write`. Clients cannot set it."""
+"""Field that tells an origin that it sees a copy, `read` or `write`, or a `probe` of what a write
+has left. Clients cannot set it."""
 
 _EXPECT = re.compile(rb"(?im)^expect:[^\r]*+\r\n")
 

@@ -1,17 +1,19 @@
 """All copies of one worker: which lanes have any, and what runs beside the requests for them."""
 
 import asyncio
-import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from routing.config import ProxyConfig
+from routing.config import Parity, ProxyConfig
 from routing.copies import Copier
 from routing.copy_stats import CopyStats
 from routing.decision import Decision
 from routing.group import Group
 from routing.journal_sender import Destination, JournalSender
-from routing.mirror import Mirror, Observer, ReadCopier
+from routing.mirror import Mirror, ReadCopier
+from routing.parity.observing import Observer
+from routing.prober import Prober
+from routing.prober import Resolve as Ask
 from routing.second_writes import SecondWriter, WriteCopier
 from routing.stages import Access, Side, Stage
 from routing.table import Route
@@ -19,8 +21,6 @@ from routing.table import Route
 Find = Callable[[str, str, Side, bytes], tuple[Group, Stage] | None]
 """Group and present stage by capability, service, side and context header; None: the
 configuration has no such thing."""
-
-logger = logging.getLogger(__name__)
 
 
 class Copying:
@@ -31,25 +31,28 @@ class Copying:
         config: ProxyConfig,
         folder: Path,
         find: Find,
+        ask: Ask,
         loop: asyncio.AbstractEventLoop,
-        observer: Observer | None = None,
+        observer: Observer,
     ) -> None:
         """`folder`: where the journal is. Raises CannotStart."""
         self.stats = CopyStats()
         self._find = find
         self._loop = loop
         self._observer = observer
-        self._mirror = Mirror(config.mirroring, loop, observer if config.parity.enabled else None)
+        self._mirror = Mirror(config.mirroring, loop)
+        self._prober = Prober(ask, loop)
         self._second = SecondWriter(config.second_writes, folder, loop, lambda: self._sender.stir())
         self._sender = JournalSender(
-            lambda: self._second.rules, folder, self._second.writer, self._resolve, loop
+            *(lambda: self._second.rules, folder, self._second.writer, self._resolve),
+            *(self._prober, loop),
         )
+        self._compare(config.parity)
         self._sending: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Send what is in the journal."""
         self._sending = self._loop.create_task(self._sender.run())
-        self._sending.add_done_callback(_tell)
 
     async def stop(self) -> None:
         """Commit what was taken in, and leave the rest to the next start."""
@@ -62,8 +65,8 @@ class Copying:
     def apply(self, config: ProxyConfig) -> None:
         """Obey these rules from now on, but `fsync` from the next start."""
         self._mirror.apply(config.mirroring)
-        self._mirror.observer = self._observer if config.parity.enabled else None
         self._second.apply(config.second_writes)
+        self._compare(config.parity)
         self.changed()
 
     def changed(self) -> None:
@@ -93,7 +96,7 @@ class Copying:
                 return None
             return ReadCopier(
                 self._mirror,
-                route.capability,
+                route,
                 decision.origin,
                 other,
                 cell,
@@ -104,13 +107,13 @@ class Copying:
             return None
         return WriteCopier(self._second, route, decision.stage, decision.also, cell)
 
+    def _compare(self, parity: Parity) -> None:
+        observer = self._observer if parity.enabled else None
+        self._mirror.observer = self._prober.observer = observer
+        self._second.probe_share = parity.probe_share if parity.enabled else 0.0
+
     def _resolve(
         self, capability: str, service: str, side: Side, context: bytes
     ) -> Destination | None:
         found = self._find(capability, service, side, context)
         return found and Destination(*found, self.stats.cell(capability, Access.WRITE))
-
-
-def _tell(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and task.exception() is not None:
-        logger.error("journal.sender.ended", exc_info=task.exception())

@@ -12,14 +12,14 @@ import contextlib
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
 from routing.errors import CannotStart
-from routing.journal_order import Entry
+from routing.journal_order import Entry, Stream
 from routing.stages import Side
 
 FILE: Final = "second-writes.db"
@@ -46,16 +46,19 @@ CREATE TABLE IF NOT EXISTS writes (
     context BLOB NOT NULL,
     head BLOB NOT NULL,
     body BLOB NOT NULL,
+    probe BLOB NOT NULL DEFAULT x'',
     attempts INTEGER NOT NULL DEFAULT 0,
     status INTEGER,
     problem TEXT,
     tried_at REAL);
 CREATE INDEX IF NOT EXISTS by_stream ON writes (state, capability, side, id);
+CREATE INDEX IF NOT EXISTS by_path ON writes (state, capability, side, path, id);
 CREATE TABLE IF NOT EXISTS discarded (
     id INTEGER PRIMARY KEY, discarded_at REAL NOT NULL, reason TEXT NOT NULL, by TEXT NOT NULL,
     at REAL NOT NULL, state TEXT NOT NULL, capability TEXT NOT NULL, side TEXT NOT NULL,
     method TEXT NOT NULL, target TEXT NOT NULL, idempotency_key TEXT NOT NULL);
 """
+_ADD_PROBES = "ALTER TABLE writes ADD COLUMN probe BLOB NOT NULL DEFAULT x''"
 _SHOWN = (
     "id, at, state, capability, service, side, stage, method, target, idempotency_key,"
     " length(body) AS size, attempts, status, problem, tried_at"
@@ -73,6 +76,9 @@ class State(StrEnum):
     """An operator: the body was not kept, so that it cannot be sent."""
     UNKNOWN = "unknown"
     """An operator: it was sent to the first side, and nobody learned what became of it."""
+
+
+_ANY_STATE = "state IN ({})".format(", ".join(f"'{state}'" for state in State))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +102,8 @@ class Write:
     """The whole head as it is to be sent."""
     body: bytes
     """As on the wire: with its chunks if it came in chunks."""
+    probe: bytes = b""
+    """Head of the read by which both sides are to be compared afterwards; empty: none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +114,7 @@ class Content:
     context: bytes
     head: bytes
     body: bytes
+    probe: bytes
 
 
 class Journal:
@@ -128,13 +137,19 @@ class Journal:
             self._sql.execute("PRAGMA journal_mode = WAL")
             self._sql.execute(f"PRAGMA synchronous = {'FULL' if fsync else 'NORMAL'}")
             found = self._one("PRAGMA user_version")
-            if not found:
-                self._sql.executescript(f"{_SCHEMA}PRAGMA user_version = {FORMAT};")
-            elif found != FORMAT:
+            if found not in (0, FORMAT):
                 raise CannotStart(
                     f"{path}: has format {found}, expected {FORMAT}",
                     hint="replay it with the version of this program that wrote it",
                 )
+            self._sql.executescript(_SCHEMA)
+            if not found:
+                self._sql.execute(f"PRAGMA user_version = {FORMAT}")
+            if not self._has_probes():
+                # A file of an earlier version of this program, which can go on with it.
+                with self.transaction():
+                    if not self._has_probes():
+                        self._sql.execute(_ADD_PROBES)
         except (OSError, sqlite3.Error) as error:
             raise CannotStart(
                 f"{path}: the journal of second writes cannot be used: {error}",
@@ -168,11 +183,11 @@ class Journal:
         """Add an entry; within a transaction."""
         self._sql.execute(
             "INSERT INTO writes (at, state, capability, service, side, stage, method, target, path,"
-            " idempotency_key, context, head, body) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            " idempotency_key, context, head, body, probe) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
             (
                 *(write.at, write.state, write.capability, write.service, write.side),
                 *(write.stage, write.method, write.target, write.path, write.idempotency_key),
-                *(write.context, write.head, write.body),
+                *(write.context, write.head, write.body, write.probe),
             ),
         )
 
@@ -220,7 +235,7 @@ class Journal:
             "SELECT DISTINCT capability, side FROM writes WHERE state = 'pending'"
         ).fetchall()
         return [
-            Entry(row["id"], row["capability"], row["service"], Side(row["side"]), *row[4:6])
+            _entry(row)
             for capability, side in streams
             for row in self._sql.execute(
                 "SELECT id, capability, service, side, path, attempts FROM writes"
@@ -229,12 +244,58 @@ class Journal:
             )
         ]
 
+    def heads(self, stream: Stream, after: int, window: int) -> list[Entry]:
+        """Of each path of `stream` the oldest entry to be sent, if that is above number `after`;
+        the oldest `window` of these. Takes time with all that waits."""
+        rows = self._sql.execute(
+            # SQLite takes the other columns from the row with the minimum.
+            "SELECT min(id), capability, service, side, path, attempts FROM writes"
+            " INDEXED BY by_path WHERE state = 'pending' AND capability = ? AND side = ?"
+            " GROUP BY path HAVING min(id) > ? ORDER BY min(id) LIMIT ?",
+            (*stream, after, window),
+        )
+        return [_entry(row) for row in rows]
+
+    def oldest(self, stream: Stream, path: str) -> int | None:
+        """The number of the oldest entry to be sent for a path of `stream`."""
+        found: int | None = self._one(
+            "SELECT min(id) FROM writes INDEXED BY by_path"
+            " WHERE state = 'pending' AND capability = ? AND side = ? AND path = ?",
+            *(*stream, path),
+        )
+        return found
+
+    def waiting(self, ids: Iterable[int]) -> set[int]:
+        """Those of `ids` that are still to be sent."""
+        one = "SELECT count(*) FROM writes WHERE id = ? AND state = 'pending'"
+        return {id for id in ids if self._one(one, id)}
+
+    def disturbs(self, done: Entry, read: str, but: Collection[int]) -> bool:
+        """Whether a read of path `read` may not show what `done` has left: there is an entry,
+        whatever it waits for, for that path or one below it, or an older one for the path of `done`
+        itself. Those numbered `but` do not count."""
+        below = read.rstrip("/")
+        return any(
+            row["id"] not in but
+            for where, values in (
+                ("path = ?", (read,)),
+                ("path >= ? AND path < ?", (f"{below}/", f"{below}0")),
+                ("path = ? AND id < ?", (done.path, done.id)),
+            )
+            for row in self._sql.execute(
+                f"SELECT id FROM writes INDEXED BY by_path WHERE {_ANY_STATE} AND capability = ?"  # noqa: S608 - of our own
+                f" AND side IN ('old', 'new') AND {where}",
+                (done.capability, *values),
+            )
+        )
+
     def contents(self, ids: Sequence[int]) -> dict[int, Content]:
         """What is to be sent, by id; an entry that is not pending any more is missing."""
         found: dict[int, Content] = {}
         for id in ids:
             row = self._sql.execute(
-                "SELECT method, context, head, body FROM writes WHERE id = ? AND state = 'pending'",
+                "SELECT method, context, head, body, probe FROM writes"
+                " WHERE id = ? AND state = 'pending'",
                 (id,),
             ).fetchone()
             if row is not None:
@@ -262,8 +323,18 @@ class Journal:
         )
         return [dict(row) for row in rows]
 
-    def _one(self, sql: str) -> Any:
-        return self._sql.execute(sql).fetchone()[0]
+    def _has_probes(self) -> bool:
+        return bool(
+            self._one("SELECT count(*) FROM pragma_table_info('writes') WHERE name='probe'")
+        )
+
+    def _one(self, sql: str, *values: object) -> Any:
+        return self._sql.execute(sql, values).fetchone()[0]
+
+
+def _entry(row: sqlite3.Row) -> Entry:
+    id, capability, service, side, path, attempts = row
+    return Entry(id, capability, service, Side(side), path, attempts)
 
 
 def exists(folder: Path) -> bool:

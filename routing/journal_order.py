@@ -20,6 +20,10 @@ CONFLICTS = 5
 request whose first attempt is still being worked on, and applications for what stays wrong."""
 
 
+Stream = tuple[str, Side]
+"""A capability and the side that is owed its writes."""
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Entry:
     """One second write that waits, without its content."""
@@ -32,6 +36,11 @@ class Entry:
     path: str
     attempts: int
     """How often it was sent before this process did."""
+
+    @property
+    def stream(self) -> Stream:
+        """Entries of other streams never wait for it."""
+        return self.capability, self.side
 
 
 class Verdict(Enum):
@@ -99,6 +108,11 @@ class Order:
     def __len__(self) -> int:
         return len(self._waiting)
 
+    @property
+    def room(self) -> int:
+        """How many more may be in flight; negative if the concurrency was lowered."""
+        return self.concurrency - self.in_flight
+
     def sync(self, entries: Iterable[Entry]) -> None:
         """Know exactly `entries` from now on; what is in flight stays as it is."""
         wanted = {entry.id: entry for entry in entries}
@@ -115,7 +129,7 @@ class Order:
         """Entries to be sent now, oldest first; they count as in flight until one of `done`,
         `failed` and `hold` is called for each."""
         found: list[Entry] = []
-        room = self.concurrency - self.in_flight
+        room = self.room
         if room <= 0:
             return found
         for id in sorted(queue[0] for queue in self._queues.values()):
@@ -155,8 +169,8 @@ class Order:
 
     def _waits(self, entry: Entry) -> bool:
         """Whether an earlier entry of a path above this one has not been done yet."""
-        for above in _above(entry.path):
-            queue = self._queues.get(_key(entry, above))
+        for path in above(entry.path):
+            queue = self._queues.get(_key(entry, path))
             if queue is not None and queue[0] < entry.id:
                 return True
         return False
@@ -181,7 +195,13 @@ def _key(entry: Entry, path: str) -> _Key:
     return entry.capability, entry.side, path
 
 
-def _above(path: str) -> Iterator[str]:
+def touches(written: str, read: str) -> bool:
+    """Whether a write to a path may change what a read of another one shows: the same, or one
+    below it."""
+    return written == read or written.startswith(read if read.endswith("/") else f"{read}/")
+
+
+def above(path: str) -> Iterator[str]:
     """The paths above `path`, nearest first: /a and / for /a/b."""
     at = path.rfind("/", 0, len(path))
     while at > 0:

@@ -10,10 +10,10 @@ import contextlib
 import fcntl
 import logging
 import os
-import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import monotonic, time
 from typing import Final
@@ -23,9 +23,11 @@ from routing.copy_stats import CopyCell
 from routing.delivery import Delivery, Outcome
 from routing.group import Group
 from routing.journal import FILE, Content, Journal, State
-from routing.journal_order import Entry, Order, Verdict, may_send, verdict
+from routing.journal_order import Entry, Order, Verdict, may_send, pause, verdict
+from routing.journal_reader import JournalReader
 from routing.journal_writer import Change, JournalWriter
-from routing.stages import Side, Stage
+from routing.prober import Prober
+from routing.stages import TABLE, Access, Side, Stage
 
 LOOK_EVERY: Final = 0.1
 """Seconds between two looks for what other workers or an operator have changed."""
@@ -57,19 +59,21 @@ class JournalSender:
         folder: Path,
         writer: JournalWriter,
         resolve: Resolve,
+        prober: Prober,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
-        """`rules`: those in force. Raises CannotStart."""
+        """`rules`: those in force; `prober` is told what both sides have. Raises CannotStart."""
         self._rules = rules
         self._writer = writer
         self._resolve = resolve
+        self._prober = prober
         self._loop = loop
         self._order = Order(rules().concurrency)
         self._journal = Journal(folder, fsync=rules().fsync)
+        self._reader = JournalReader(self._journal)
         # One thread, so that nothing reads the journal while it is being closed.
         self._thread = ThreadPoolExecutor(1, "journal-reader")
         self._lock = os.open(folder / f"{FILE}-sender", os.O_RDWR | os.O_CREAT, 0o600)
-        self._seen = -1
         self._gone: set[int] = set()
         """Entries whose removal is not committed yet."""
         self._deliveries: set[Delivery] = set()
@@ -86,18 +90,25 @@ class JournalSender:
         self._stirred.set()
 
     async def run(self) -> None:
-        """Send until cancelled."""
-        while not self._elected():
-            await asyncio.sleep(LOOK_EVERY)
+        """Send until cancelled. Whatever goes wrong is tried again: this worker has the lock, and
+        without it nobody would send."""
+        failures = 0
+        elected = False
         while True:
             self._stirred.clear()
             try:
-                found = await self._loop.run_in_executor(self._thread, self._look)
-                if found is not None:
-                    self._order.sync(entry for entry in found if entry.id not in self._gone)
-                await self._send_due()
-            except sqlite3.Error as error:
-                logger.error("journal.unreadable %r", error)
+                elected = elected or self._elected()
+                if elected:
+                    await self._send_what_waits()
+                failures = 0
+            except Exception:
+                failures += 1
+                logger.exception("journal.sender.failed again_in=%.1f", pause(failures))
+                await asyncio.sleep(pause(failures))
+                continue
+            if not elected:
+                await asyncio.sleep(LOOK_EVERY)
+                continue
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_EVERY):
                     await self._stirred.wait()
@@ -111,6 +122,7 @@ class JournalSender:
                     await self._stirred.wait()
         for delivery in self._deliveries:
             delivery.cancel()
+        await self._prober.stop()
         await self._loop.run_in_executor(self._thread, self._journal.close)
         self._thread.shutdown()
         os.close(self._lock)
@@ -122,16 +134,13 @@ class JournalSender:
             return False
         return True
 
-    def _look(self) -> list[Entry] | None:
-        """What waits in the journal; None if that has not changed. In a thread."""
-        version = self._journal.changes()
-        if version == self._seen:
-            return None
-        found = self._journal.pending()
-        self._seen = version
-        return found
-
-    async def _send_due(self) -> None:
+    async def _send_what_waits(self) -> None:
+        room = self._order.room > 0
+        found = await self._loop.run_in_executor(
+            self._thread, lambda: self._reader.read(monotonic(), room=room)
+        )
+        if found is not None:
+            self._order.sync(entry for entry in found if entry.id not in self._gone)
         while due := self._order.due(monotonic()):
             try:
                 contents = await self._loop.run_in_executor(
@@ -142,7 +151,12 @@ class JournalSender:
                     self._order.failed(entry.id, monotonic())
                 raise
             for entry in due:
-                self._send(entry, contents.get(entry.id))
+                try:
+                    self._send(entry, contents.get(entry.id))
+                except Exception:
+                    # One that cannot be sent keeps none but those of its path waiting.
+                    logger.exception("second_write.not_sent id=%d", entry.id)
+                    self._order.failed(entry.id, monotonic())
 
     def _send(self, entry: Entry, content: Content | None) -> None:
         if content is None:
@@ -153,11 +167,10 @@ class JournalSender:
         if to is None or not may_send(entry.side, to.stage):
             self._order.hold(entry.id)
             return
-        cell = to.cell
 
         def done(outcome: Outcome) -> None:
             self._deliveries.discard(delivery)
-            self._settle(entry, content.method, cell, outcome)
+            self._settle(entry, content, to, outcome)
 
         delivery = Delivery(
             to.group.only or to.group.choose_again(),
@@ -169,14 +182,17 @@ class JournalSender:
         self._deliveries.add(delivery)
         delivery.start(self._loop, self._rules().timeout)
 
-    def _settle(self, entry: Entry, method: str, cell: CopyCell, outcome: Outcome) -> None:
-        id, status = entry.id, outcome.status
+    def _settle(self, entry: Entry, content: Content, to: Destination, outcome: Outcome) -> None:
+        id, status, cell = entry.id, outcome.status, to.cell
         cell.requests += 1
         cell.times.record(outcome.seconds * 1000.0)
-        found = verdict(status, method, self._order.attempts(id) + 1)
+        found = verdict(status, content.method, self._order.attempts(id) + 1)
+        self._prober.settled(entry)
         if found is Verdict.DONE:
             self._order.done(id)
             self._remove(id, lambda journal: journal.remove(id))
+            if content.probe and TABLE[to.stage, Access.WRITE].also is not None:
+                self._prober.probe(entry.capability, content.probe, partial(self._disturbs, entry))
         else:
             cell.errors += 1
             at = time()
@@ -198,6 +214,13 @@ class JournalSender:
                 self._order.done(id)
                 self._remove(id, tried)
         self.stir()
+
+    async def _disturbs(self, entry: Entry, path: str) -> bool:
+        """See `Journal.disturbs`."""
+        gone = {*self._gone, entry.id}
+        return await self._loop.run_in_executor(
+            self._thread, self._journal.disturbs, entry, path, gone
+        )
 
     def _remove(self, id: int, change: Change) -> None:
         """Take it from what waits, also while the journal does not know yet."""

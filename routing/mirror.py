@@ -7,9 +7,7 @@ finds no room is dropped and counted: reads lose nothing by it. The answers are 
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from time import monotonic
-from typing import Protocol
 
 from routing.changes import Changes
 from routing.chunked import ChunkedBody
@@ -19,47 +17,11 @@ from routing.copy_stats import CopyCell
 from routing.delivery import Delivery, Outcome
 from routing.group import Group
 from routing.message import CHUNKED, RequestHead, ResponseHead
+from routing.parity.observing import Observer, Pair
 from routing.record import Attempt, Tell
-from routing.stages import SAFE_METHODS, Side
+from routing.stages import SAFE_METHODS, Access, Side
+from routing.table import Route
 from routing.upstream_side import UpstreamConnection
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """A read that both sides have answered. `other` has no status if the other side failed."""
-
-    capability: str
-    authoritative: Side
-    method: bytes
-    target: bytes
-    status: int
-    seconds: float
-    """To the head of the authoritative answer."""
-    head: bytes
-    """Its status line and fields."""
-    body: bytes
-    """The beginning of its content."""
-    other: Outcome
-    again: Outcome | None
-    """The old side's answer to the same request a second time, if it was asked twice."""
-    agreed: Callable[[bool | None], object]
-    """To be called once: whether both sides agree; None: they were not compared."""
-
-
-class Observer(Protocol):
-    """Whoever compares the sides."""
-
-    keep: int
-    """Bytes of content of each answer to keep."""
-
-    def admits(self, capability: str) -> bool:
-        """Whether one more read is to be observed."""
-
-    def repeats(self, capability: str) -> bool:
-        """Whether the old side is to be asked twice for a read that is observed."""
-
-    def observe(self, pair: Pair) -> None:
-        """Called on the event loop once both answers are known."""
 
 
 class Mirror:
@@ -84,12 +46,12 @@ class Mirror:
 class ReadCopier:
     """Mirrors the reads of one lane to `group`."""
 
-    __slots__ = ("authoritative", "capability", "cell", "changes", "group", "mirror", "old")
+    __slots__ = ("authoritative", "cell", "changes", "group", "mirror", "old", "route")
 
     def __init__(
         self,
         mirror: Mirror,
-        capability: str,
+        route: Route,
         authoritative: Side,
         group: Group,
         cell: CopyCell,
@@ -99,7 +61,7 @@ class ReadCopier:
         """`old`: the monolith, to be asked twice now and then; `changes`: of what the other side
         gets."""
         self.mirror = mirror
-        self.capability = capability
+        self.route = route
         self.authoritative = authoritative
         self.group = group
         self.cell = cell
@@ -108,6 +70,8 @@ class ReadCopier:
 
     def copy(self, request: RequestHead, context: bytes, out: bytes) -> "ReadCopy | None":
         mirror = self.mirror
+        if not mirror.rules.enabled:
+            return None
         if mirror.open >= mirror.rules.concurrency or request.body > mirror.rules.body:
             self.cell.dropped += 1
             return None
@@ -147,7 +111,7 @@ class ReadCopy:
         self._size = 0
         self._started = monotonic()
         observer = copier.mirror.observer
-        if observer is not None and not observer.admits(copier.capability):
+        if observer is not None and not observer.admits(copier.route.capability, Access.READ):
             observer = None
         self._observer = observer
         self._keep = 0 if observer is None else observer.keep
@@ -239,7 +203,7 @@ class ReadCopy:
         self._repeating = (
             observer is not None
             and mirror.open < mirror.rules.concurrency
-            and observer.repeats(copier.capability)
+            and observer.repeats(copier.route.capability, Access.READ)
         )
         if self._repeating:
             mirror.open += 1
@@ -289,17 +253,17 @@ class ReadCopy:
         copier = self._copier
         request = self._request
         status, seconds, head = self._answer
+        first = Outcome(status, None, seconds, b"".join(self._content), True, head)
+        ours = copier.authoritative is Side.OLD
         observer.observe(
             Pair(
-                capability=copier.capability,
-                authoritative=copier.authoritative,
+                capability=copier.route.capability,
+                access=Access.READ,
+                rules=copier.route.parity,
                 method=request.method,
                 target=request.target,
-                status=status,
-                seconds=seconds,
-                head=head,
-                body=b"".join(self._content),
-                other=self._other,
+                old=first if ours else self._other,
+                new=self._other if ours else first,
                 again=self._again,
                 agreed=self._agreed,
             )

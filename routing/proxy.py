@@ -10,12 +10,14 @@ from routing.config import ProxyConfig
 from routing.connection_counts import ConnectionCounts
 from routing.context import CONTEXT_HEADER
 from routing.copying import Copying
+from routing.errors import BadMessage
 from routing.evaluator import Evaluator
 from routing.group import Group
 from routing.lanes import Routing
 from routing.outbox import Outbox
 from routing.outcomes import Outcomes
 from routing.parity.comparing import Comparing
+from routing.prober import Question
 from routing.propagation import Propagator
 from routing.stages import Side, Stage
 from routing.stats import Stats
@@ -50,7 +52,7 @@ class Proxy:
         self.draining = False
         self.upstreams = Upstreams(self, loop, self.outbox)
         self.parity = Comparing(config, loop)
-        self.copying = Copying(config, state, self._find, loop, self.parity)
+        self.copying = Copying(config, state, self._find, self._question, loop, self.parity)
         self.routing, groups = self._route(config, trust)
         self.upstreams.adopt(groups, config)
         self.propagator = Propagator(config, trust.keyrings, evaluator, outcomes)
@@ -117,6 +119,23 @@ class Proxy:
         identity = routing.contexts.at_gateway({CONTEXT_HEADER: context})
         known = self.evaluator.known(identity, routing.contexts.build)
         return group, self.evaluator.peek(flag, known).stage
+
+    def _question(self, capability: str, head: bytes) -> Question | None:
+        """How both sides are asked now for what a write of the capability has left."""
+        routing = self.routing
+        try:
+            request = routing.reader.read(head)
+        except BadMessage:
+            return None
+        if request is None:
+            return None
+        route = routing.table.match(request.method, request.path, request)
+        if route is None or route.capability != capability or not route.mirror_reads:
+            return None
+        if route.changes is not None and route.changes.redirects:
+            return None
+        new = routing.groups[route.service]
+        return Question(request, routing.groups[None], new, route.parity, route.changes)
 
     def _tick(self) -> None:
         # First, so that nothing that goes wrong below ends all time-outs.

@@ -7,6 +7,7 @@ in the journal.
 
 import asyncio
 import logging
+import random
 import tempfile
 import uuid
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from routing.journal_order import succeeded
 from routing.journal_writer import JournalWriter
 from routing.message import RequestHead, ResponseHead
 from routing.paths import normalise
+from routing.probes import probe_head
 from routing.reading import IDEMPOTENCY_KEY
 from routing.record import Tell
 from routing.stages import Side, Stage
@@ -48,6 +50,8 @@ class SecondWriter:
         """`journalled`: called on the loop when there is more in the journal. Raises
         CannotStart."""
         self.rules = rules
+        self.probe_share = 0.0
+        """Of the writes: those after which both sides are to be asked what they have left."""
         self.journalled = journalled
         self.folder = folder
         self.room = Room(rules.capture)
@@ -69,7 +73,7 @@ class SecondWriter:
             if outcome.status is None:
                 give_up()
             else:
-                copy.settle(outcome.status, None, fell_back=fell_back)
+                copy.settle(outcome.status, outcome.head, None, fell_back=fell_back)
 
         def give_up() -> None:
             copy.failed(seen=True, fell_back=fell_back)
@@ -102,7 +106,9 @@ class WriteCopier:
         """The one that does not answer."""
         self.cell = cell
 
-    def copy(self, request: RequestHead, context: bytes, out: bytes) -> "WriteCopy":
+    def copy(self, request: RequestHead, context: bytes, out: bytes) -> "WriteCopy | None":
+        if not self.second.rules.enabled:
+            return None
         return WriteCopy(self, request, context, out)
 
 
@@ -169,15 +175,16 @@ class WriteCopy:
     def answered(
         self, head: ResponseHead, *, fell_back: bool, release: Callable[[Copy], None]
     ) -> bool:
-        return self.settle(head.status, release, fell_back=fell_back)
+        return self.settle(head.status, head.forward, release, fell_back=fell_back)
 
     def settle(
-        self, status: int, release: Callable[[Copy], None] | None, *, fell_back: bool
+        self, status: int, head: bytes, release: Callable[[Copy], None] | None, *, fell_back: bool
     ) -> bool:
-        """What the first side has said; whether it goes into the journal."""
+        """What the first side has said, `head` with status line and fields; whether the write goes
+        into the journal."""
         self._ended = True
         if succeeded(status):
-            self._journal(State.PENDING, self._side(fell_back), release)
+            self._journal(State.PENDING, self._side(fell_back), release, self._probe(status, head))
             return True
         self._let_go()
         return False
@@ -209,7 +216,21 @@ class WriteCopy:
         """Who is to get it: the service, where the monolith took what the service never saw."""
         return Side.NEW if fell_back else self._copier.side
 
-    def _journal(self, state: State, side: Side, release: Callable[[Copy], None] | None) -> None:
+    def _probe(self, status: int, answer: bytes) -> bytes:
+        """Head of the read that both sides are to be asked; empty for most writes."""
+        copier = self._copier
+        if random.random() >= copier.second.probe_share:  # noqa: S311 - no secret
+            return b""
+        head = probe_head(copier.route.probe, self._request, self.head, status, answer)
+        return copied_head(head, b"probe")
+
+    def _journal(
+        self,
+        state: State,
+        side: Side,
+        release: Callable[[Copy], None] | None,
+        probe: bytes = b"",
+    ) -> None:
         copier, request = self._copier, self._request
         if not (self._complete and self._kept):
             state = State.INCOMPLETE
@@ -246,6 +267,7 @@ class WriteCopy:
                     context=self._context,
                     head=copied_head(head, b"write"),
                     body=content,
+                    probe=probe,
                 )
             )
 

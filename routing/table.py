@@ -13,9 +13,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from routing.changes import Changes, changes_of
+from routing.changes import Changes, PathTemplate, changes_of, probe_of
 from routing.conditions import Asked, Details, Fork
-from routing.config import Capability, Condition, RouteRule
+from routing.config import Capability, Condition, ParityRules, RouteRule
 from routing.errors import InvalidConfig, RouteConflict
 from routing.paths import normalise
 from routing.stages import Access
@@ -24,6 +24,7 @@ _LITERAL = re.compile(r"(?:[A-Za-z0-9\-._~!$&'()+,;=:@]|%[0-9A-Fa-f]{2})*")
 _PARAMETER = re.compile(r"\{[A-Za-z_][A-Za-z0-9_-]*\}")
 _METHOD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEAD_KEYS = (b"HEAD", b"GET", None)
+_NO_RULES = ParityRules()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,6 +44,9 @@ class Route:
     mirror_reads: bool = True
     second_writes: bool = True
     changes: Changes | None = None
+    parity: ParityRules = _NO_RULES
+    """Its own and the capability's."""
+    probe: PathTemplate | None = None
 
     @property
     def conditional(self) -> bool:
@@ -87,7 +91,7 @@ class RouteTable:
         self._conditional = False
         for name, capability in capabilities.items():
             for rule in capability.routes:
-                self.add(route_of(rule, name, capability.flag))
+                self.add(route_of(rule, name, capability.flag, capability.parity))
 
     def match(self, method: bytes, path: bytes, details: Details | None = None) -> Route | None:
         """The most specific route for `path` (no query), None when nothing matches.
@@ -126,8 +130,9 @@ class RouteTable:
                 leaf[method] = fork
 
 
-def route_of(rule: RouteRule, capability: str, flag: str) -> Route:
-    """Raises InvalidConfig for templates that cannot be filled."""
+def route_of(rule: RouteRule, capability: str, flag: str, parity: ParityRules = _NO_RULES) -> Route:
+    """`parity`: of the capability. Raises InvalidConfig for templates that cannot be filled."""
+    place = f"{capability}: {rule.path}"
     return Route(
         capability=capability,
         flag=flag,
@@ -140,7 +145,9 @@ def route_of(rule: RouteRule, capability: str, flag: str) -> Route:
         query=_pairs(rule.query),
         mirror_reads=rule.mirror_reads,
         second_writes=rule.second_writes,
-        changes=changes_of(rule, f"{capability}: {rule.path}"),
+        changes=changes_of(rule, place),
+        parity=parity if rule.parity is None else rule.parity.before(parity),
+        probe=probe_of(rule, place),
     )
 
 

@@ -53,6 +53,7 @@ class _Group(_Document):
 
 class _Parity(_Document):
     capability: str
+    access: Literal["read", "write"]
     compared: Count
     different: Count
     open: Count
@@ -74,8 +75,8 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pairs:
-    """Mirrored reads whose two answers were compared. `different`: beyond the old origin's own
-    noise; `open`: it is not known yet whether beyond it."""
+    """Requests that both origins answered and whose answers were compared. `different`: beyond the
+    old origin's own noise; `open`: it is not known yet whether beyond it."""
 
     compared: int = 0
     different: int = 0
@@ -111,6 +112,9 @@ class Counters:
     instance: str
     cells: Mapping[Key, Sample]
     pairs: Pairs = NO_PAIRS
+    """Of mirrored reads."""
+    probes: Pairs = NO_PAIRS
+    """Of reads that show what a write has left."""
 
     def since(self, earlier: "Counters") -> dict[Key, Sample]:
         """What was counted after `earlier`.
@@ -125,10 +129,16 @@ class Counters:
         """The same for compared reads."""
         return self.pairs.minus(earlier.pairs) if earlier.instance == self.instance else self.pairs
 
+    def probes_since(self, earlier: "Counters") -> Pairs:
+        """The same for what writes have left."""
+        same = earlier.instance == self.instance
+        return self.probes.minus(earlier.probes) if same else self.probes
+
     def to_json(self) -> dict[str, Any]:
         return {
             "instance": self.instance,
             "pairs": self.pairs.to_json(),
+            "probes": self.probes.to_json(),
             "cells": [
                 {"stage": key.stage, "origin": key.origin, **cell.to_json()}
                 for key, cell in self.cells.items()
@@ -143,6 +153,7 @@ class Counters:
             cells={Key(c["stage"], c["origin"]): Sample.from_json(c) for c in data["cells"]},
             # Logs of former versions have none.
             pairs=Pairs(**data.get("pairs", {})),
+            probes=Pairs(**data.get("probes", {})),
         )
 
 
@@ -153,6 +164,7 @@ class Stats:
     instance: str
     capabilities: Mapping[str, Mapping[Key, Sample]]
     pairs: Mapping[str, Pairs] = field(default_factory=dict)
+    probes: Mapping[str, Pairs] = field(default_factory=dict)
 
     def counters(self, capability: str) -> Counters:
         """The capability's cells; none if no request has reached it yet."""
@@ -160,6 +172,7 @@ class Stats:
             instance=self.instance,
             cells=self.capabilities.get(capability, {}),
             pairs=self.pairs.get(capability, NO_PAIRS),
+            probes=self.probes.get(capability, NO_PAIRS),
         )
 
 
@@ -178,8 +191,11 @@ def parse_stats(document: bytes | str) -> Stats:
     for capability, key, sample in _cells(parsed):
         cells = capabilities.setdefault(capability, {})
         cells[key] = cells.get(key, NOTHING) + sample
-    pairs = {each.capability: _pairs(each) for each in parsed.parity}
-    return Stats(instance=parsed.instance, capabilities=capabilities, pairs=pairs)
+    pairs, probes = (
+        {each.capability: _pairs(each) for each in parsed.parity if each.access == access}
+        for access in ("read", "write")
+    )
+    return Stats(instance=parsed.instance, capabilities=capabilities, pairs=pairs, probes=probes)
 
 
 def _pairs(parity: _Parity) -> Pairs:

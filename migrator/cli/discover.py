@@ -184,9 +184,11 @@ def _details(number: int, group: Group) -> Lines:
     for part in group.risk.parts:
         value = f"{part.value:.2f} x {part.weight} = {part.points:.1f}"
         parts.add_row("  ", part.name, value, part.why)
+    tables = ", ".join(f"{table.name} ({', '.join(table.groups)})" for table in group.shared_tables)
     return Lines(
         Text(f"\n{number}. {group.name}", style="bold"),
         routes,
+        *([Text(f"  writes tables that others write, too: {tables}")] if tables else []),
         Text(f"  risk {group.risk.score:.0f} of 100"),
         parts,
     )

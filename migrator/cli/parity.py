@@ -52,7 +52,7 @@ def show(
     state: StateOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show how often both sides agree, and where they differ.
+    """Show how often both sides agree, and where they differ: in reads, and after writes.
 
     `real`: more often than the monolith differs from itself; `noise`: not; `open`: not known yet.
 
@@ -209,7 +209,7 @@ def _urls(routes: Any, capability: Capability, sample: Sample) -> tuple[str, str
     target = sample.target
     if route.changes is not None:
         target = route.changes.target(request).decode()
-    rules = Rules(capabilities[route.capability].parity)
+    rules = Rules(route.parity)
     service = services[route.service]
     return f"{monolith.endpoints[0]}{sample.target}", f"{service.endpoints[0]}{target}", rules
 
@@ -242,7 +242,7 @@ def _json(document: bytes) -> Any:
 def _figures(chosen: list[Capability]) -> Table:
     table = Table(box=None, pad_edge=False)
     for heading in (
-        *("capability", "agree", "compared", "equal", "different", "noise", "open"),
+        *("capability", "access", "agree", "compared", "equal", "different", "noise", "open"),
         *("asked twice", "not compared"),
     ):
         table.add_column(heading, overflow="fold")
@@ -250,6 +250,7 @@ def _figures(chosen: list[Capability]) -> Table:
         counts = (each.compared, each.equal, each.different, each.noise, each.open, each.repeated)
         table.add_row(
             each.capability,
+            each.access,
             "" if each.agree is None else f"{each.agree:.2%}",
             *map(str, counts),
             ", ".join(f"{why.replace('_', ' ')} {n}" for why, n in each.not_compared.items()),
@@ -259,7 +260,9 @@ def _figures(chosen: list[Capability]) -> Table:
 
 def _differences(chosen: list[Capability]) -> Table:
     table = Table(box=None, pad_edge=False)
-    for heading in ("id", "capability", "path", "kind", "is", "reads", "old/old", "old", "new"):
+    for heading in (
+        *("id", "capability", "access", "path", "kind", "is", "reads", "old/old", "old", "new"),
+    ):
         table.add_column(heading, overflow="fold")
     for each in chosen:
         for group in each.groups:
@@ -270,7 +273,7 @@ def _differences(chosen: list[Capability]) -> Table:
 def _row(each: Capability, group: Group) -> tuple[str, ...]:
     first = group.samples[0] if group.samples else None
     return (
-        *(group.id, each.capability, group.path, group.kind, group.verdict),
+        *(group.id, each.capability, each.access, group.path, group.kind, group.verdict),
         *(f"{group.count}/{each.compared}", f"{group.noise}/{each.repeated}"),
         *(("", "") if first is None else (first.old, first.new)),
     )

@@ -30,7 +30,10 @@ def simulate(
 ) -> None:
     """Run the plan's rollouts on a virtual clock, with traffic and faults, in a second or two.
 
-    Example: migrator simulate migration.yaml --scenario errors
+    \b
+    Examples:
+      migrator simulate migration.yaml --scenario errors
+      migrator simulate migration.yaml --scenario wrong-answers
     """
     what, path = load(plan), Path(scenario)
     if path.is_file():

@@ -49,7 +49,7 @@ def log(path: Path) -> Source:
 
 
 def traces(path: Path, *, counts: bool) -> Source:
-    return Source(path, otlp.parse, MAX_TRACES_LINE, counts=counts)
+    return Source(path, otlp.Traces().parse, MAX_TRACES_LINE, counts=counts)
 
 
 def requests(

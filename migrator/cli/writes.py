@@ -55,7 +55,10 @@ def show(
     side; `incomplete`, the body was too long to be kept; `unknown`, nobody learned what the first
     side made of it.
 
-    Example: migrator writes list --in refused
+    \b
+    Examples:
+      migrator writes list --in refused
+      migrator writes list --capability publishing --json
     """
     with _journal(proxy_state, state) as opened:
         found = opened.entries(limit=MOST, state=within, capability=capability)
@@ -76,6 +79,8 @@ def show(
     for each in found:
         table.add_row(*_row(each, now))
     out.print(table)
+    if len(found) == MOST:
+        out.print(f"the oldest {MOST:,} only; --in and --capability choose among all")
 
 
 @writes_app.command()
@@ -89,7 +94,12 @@ def replay(
 ) -> None:
     """Have refused or unknown ones sent to the other side again, by the proxy, when it runs.
 
-    They keep their idempotency keys. Example: migrator writes replay 17 18
+    They keep their idempotency keys.
+
+    \b
+    Examples:
+      migrator writes replay 17 18
+      migrator writes replay --in refused --capability publishing
     """
     with _journal(proxy_state, state) as opened:
         chosen = _choose(opened, ids, within, capability)
@@ -118,7 +128,10 @@ def discard(
 
     Who, why, method, path and idempotency key are kept, the rest is deleted.
 
-    Example: migrator writes discard 17 -m "repeated by hand"
+    \b
+    Examples:
+      migrator writes discard 17 -m "repeated by hand"
+      migrator writes discard --in incomplete -m "exported from the monolith"
     """
     if not reason.strip():
         raise InvalidInput("--reason is empty", hint="say why; it cannot be undone")
@@ -154,10 +167,14 @@ def _choose(
         raise InvalidInput(
             "no entries are named", hint="give their numbers, or choose by --in or --capability"
         )
-    found = opened.entries(limit=MOST, state=within, capability=capability)
     if not ids:
-        return found
-    known = {each["id"]: each for each in found}
+        return opened.entries(limit=MOST, state=within, capability=capability)
+    known = {
+        id: each
+        for id in ids
+        for each in opened.entries(limit=1, after=id - 1, state=within, capability=capability)
+        if each["id"] == id
+    }
     missing = [id for id in ids if id not in known]
     if missing:
         raise InvalidInput(f"no such entries: {_list(missing)}", hint="see `migrator writes list`")

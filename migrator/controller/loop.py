@@ -20,7 +20,6 @@ from migrator.controller.foreign import ForeignChanges
 from migrator.controller.hooks import StepHooks
 from migrator.controller.metrics import Metrics
 from migrator.controller.observe import ProxyStats, World, look
-from migrator.controller.parity import ParityGate
 from migrator.controller.store import EventLog
 from migrator.controller.switches import BEAT, Switches
 from migrator.errors import InvalidInput, MigratorError
@@ -36,6 +35,7 @@ from migrator.rollout.events import CONTROLLER, Event, Kind
 from migrator.rollout.gate import closed_gate
 from migrator.rollout.measure import measure
 from migrator.rollout.observation import Change, Closed, Figures, Observation, Off, SeenFlag
+from migrator.rollout.parity import ParityGate
 from migrator.rollout.service import service_of
 from migrator.rollout.state import Rollout, Window, apply, fold
 from migrator.rollout.transitions import Phase

@@ -1,4 +1,5 @@
-"""How often the same person, or the same trace, goes from one group to another. Pure.
+"""How often the same person, or the same trace, goes from one group to another, and which tables
+groups write together. Pure.
 
 Bounded: of all people and traces, those that were seen last are remembered.
 """
@@ -14,6 +15,8 @@ SOON: Final = 60.0
 """Seconds within which a request after a write is likely to want to see it."""
 MAX_REMEMBERED: Final = 50_000
 """People, and traces."""
+MAX_TABLES: Final = 1000
+"""Tables of one group."""
 Pair = tuple[str, str]
 """Two groups in alphabetical order."""
 
@@ -25,6 +28,13 @@ class Partner(NamedTuple):
     crossings: int
     lift: float
     """Times as often as by chance."""
+
+
+class SharedTable(NamedTuple):
+    """A table, and the other groups that write it, too."""
+
+    name: str
+    groups: tuple[str, ...]
 
 
 class _Last(NamedTuple):
@@ -53,8 +63,13 @@ class Coupling:
         self.shared_traces: Counter[str] = Counter()
         """Those with requests of other groups, too."""
         self.trace_crossings: Counter[Pair] = Counter()
+        self.tables: dict[str, Counter[str]] = {}
+        """By group: how many of its requests wrote each table."""
 
     def add(self, request: Request, group: str) -> None:
+        if request.tables:
+            known = self.tables.setdefault(group, Counter())
+            known.update(t for t in request.tables if t in known or len(known) < MAX_TABLES)
         if request.trace is not None:
             self._add_trace(request.trace, group)
         if request.who is not None:
@@ -74,6 +89,24 @@ class Coupling:
     def write_share(self, group: str) -> float:
         """Of the group's writes: how many were soon followed in another group."""
         return self.writes_left[group] / self.writes[group] if self.writes[group] else 0.0
+
+    def shared_tables(self, group: str) -> tuple[SharedTable, ...]:
+        """The group's tables that others write, too: those it writes most first."""
+        own = self.tables.get(group, Counter())
+        shared = []
+        for table, _ in sorted(own.items(), key=lambda item: (-item[1], item[0])):
+            others = (name for name, tables in self.tables.items() if table in tables)
+            groups = tuple(sorted(name for name in others if name != group))
+            if groups:
+                shared.append(SharedTable(table, groups))
+        return tuple(shared)
+
+    def table_share(self, group: str) -> float:
+        """Of the group's writes to tables: how many are to tables that others write, too, 0 to
+        1."""
+        own = self.tables.get(group, Counter())
+        shared = sum(own[table.name] for table in self.shared_tables(group))
+        return shared / own.total() if shared else 0.0
 
     def partners(self, group: str) -> tuple[Partner, ...]:
         """Other groups, those first that are crossed to most beyond chance.

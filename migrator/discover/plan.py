@@ -9,6 +9,7 @@ from migrator.discover.survey import Findings, Group, Route
 from migrator.errors import InvalidInput
 
 MAX_PARTNERS: Final = 3
+MAX_TABLES: Final = 10
 _HEAD: Final = """\
 # Written by `migrator discover` from {requests:,} requests. A valid plan that cannot run yet:
 # 1. look at the routes: what was not seen is not here; a word may be a value, a value a word;
@@ -80,6 +81,12 @@ def _seen(group: Group) -> Iterator[str]:
             for each in group.partners[:MAX_PARTNERS]
         )
         yield f"Crosses to {partners}."
+    if group.shared_tables:
+        tables = ", ".join(
+            f"{table.name} ({', '.join(table.groups)})"
+            for table in group.shared_tables[:MAX_TABLES]
+        )
+        yield f"Writes tables that others write, too: {tables}."
 
 
 def _route(path: str, service: str, comment: str) -> str:

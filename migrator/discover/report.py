@@ -28,6 +28,9 @@ def _group(group: Group) -> dict[str, Any]:
             {"group": partner.group, "crossings": partner.crossings, "lift": round(partner.lift, 2)}
             for partner in group.partners
         ],
+        "shared_tables": [
+            {"table": table.name, "groups": list(table.groups)} for table in group.shared_tables
+        ],
         "risk": {
             "score": round(group.risk.score, 2),
             "parts": [

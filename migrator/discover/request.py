@@ -31,6 +31,8 @@ class Request(NamedTuple):
     """The template, where the log or trace names it."""
     trace: int | None = None
     """A hash of the trace's id."""
+    tables: frozenset[str] = frozenset()
+    """Those that it wrote, as far as is known."""
 
     @property
     def is_write(self) -> bool:

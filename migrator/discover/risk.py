@@ -28,6 +28,8 @@ class Facts:
     """See `Coupling.share`."""
     writes_left: float
     """See `Coupling.write_share`."""
+    tables: float
+    """See `Coupling.table_share`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,13 +64,13 @@ def assess(facts: Facts) -> Risk:
             Part(
                 name="coupling",
                 value=facts.coupling,
-                weight=30,
+                weight=25,
                 why=f"{facts.coupling:.0%} of steps or traces cross groups: both sides must agree",
             ),
             Part(
                 name="writes",
                 value=facts.writes,
-                weight=20,
+                weight=15,
                 why=f"{facts.writes:.0%} of requests write: data must reach both stores",
             ),
             Part(
@@ -76,6 +78,12 @@ def assess(facts: Facts) -> Risk:
                 value=facts.writes_left,
                 weight=15,
                 why=f"{facts.writes_left:.0%} of writes are soon followed in another group",
+            ),
+            Part(
+                name="shared tables",
+                value=facts.tables,
+                weight=10,
+                why=f"{facts.tables:.0%} of writes to tables, by traces, are to those others write",
             ),
             Part(
                 name="traffic",

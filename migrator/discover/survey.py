@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from migrator.discover.coupling import Coupling, Partner
+from migrator.discover.coupling import Coupling, Partner, SharedTable
 from migrator.discover.groups import group, is_aside
 from migrator.discover.openapi import normalise
 from migrator.discover.request import MAX_PATH, SAFE, Request
@@ -94,6 +94,7 @@ class Group:
     facts: Facts
     risk: Risk
     partners: tuple[Partner, ...]
+    shared_tables: tuple[SharedTable, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,5 +162,13 @@ class Survey:
             routes=len(routes),
             coupling=self._coupling.share(name),
             writes_left=self._coupling.write_share(name),
+            tables=self._coupling.table_share(name),
         )
-        return Group(name, tuple(routes), facts, assess(facts), self._coupling.partners(name))
+        return Group(
+            name,
+            tuple(routes),
+            facts,
+            assess(facts),
+            self._coupling.partners(name),
+            self._coupling.shared_tables(name),
+        )

@@ -35,7 +35,10 @@ class Group(_Document):
 
 
 class Capability(_Document):
+    """Parity of a capability's reads, or of what its writes have left."""
+
     capability: str
+    access: Literal["read", "write"]
     compared: Count
     equal: Count
     different: Count
@@ -45,6 +48,10 @@ class Capability(_Document):
     not_compared: dict[str, Count] = {}
     agree: float | None
     groups: tuple[Group, ...] = ()
+
+    @property
+    def title(self) -> str:
+        return self.capability if self.access == "read" else f"{self.capability}, after writes"
 
 
 class Report(_Document):

@@ -1,5 +1,5 @@
-"""Parity as JUnit XML, which every CI server shows: a suite for each capability, a case for each
-group of differences. Pure."""
+"""Parity as JUnit XML, which every CI server shows: for each capability a suite for its reads and
+one for its writes, with a case for each group of differences. Pure."""
 
 import re
 from typing import Final
@@ -28,7 +28,7 @@ def _suite(root: Element, capability: Capability) -> None:
     suite = SubElement(
         root,
         "testsuite",
-        name=capability.capability,
+        name=capability.title,
         tests=str(1 + len(capability.groups)),
         failures=str(failed),
         errors="0",
@@ -49,7 +49,7 @@ def _suite(root: Element, capability: Capability) -> None:
 
 
 def _case(suite: Element, capability: Capability, name: str) -> Element:
-    return SubElement(suite, "testcase", classname=capability.capability, name=_clean(name))
+    return SubElement(suite, "testcase", classname=capability.title, name=_clean(name))
 
 
 def _samples(group: Group) -> str:

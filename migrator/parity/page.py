@@ -56,7 +56,7 @@ def _capability(each: Capability) -> str:
         f"{each.compared} compared: {each.equal} equal, {each.different} different, "
         f"{each.noise} noise, {each.open} open. Not compared: {skipped or 'none'}."
     )
-    heading = f"<h2>{escape(each.capability)}: {agree}</h2>\n<p>{figures}</p>"
+    heading = f"<h2>{escape(each.title)}: {agree}</h2>\n<p>{figures}</p>"
     if not each.groups:
         return heading
     titles = "".join(f'<th scope="col">{title}</th>' for title in _HEADINGS)

@@ -25,6 +25,9 @@ class Fault(Model):
     service: Name | None = None
     """Whose requests are hit; None: every service's."""
     error_rate: Share | None = None
+    wrong_answers: Share | None = None
+    """Of the answers: those that say 200 and something else than the monolith. Only parity sees
+    them, where both sides get the same reads."""
     latency_factor: Annotated[float, Field(gt=0, le=1000)] | None = None
     killed: bool = False
     """Its kill switch is off."""
@@ -72,6 +75,13 @@ def _fault(plan: Migration, **what: object) -> Scenario:
     return Scenario.model_validate({"faults": [{"at": at, "service": service, **what}]})
 
 
+def _wrong_answers(plan: Migration) -> Scenario:
+    service = next(iter(plan.spec.capabilities.values())).routes[0].service
+    return Scenario.model_validate(
+        {"faults": [{"at": 0.0, "service": service, "wrong_answers": "5%"}]}
+    )
+
+
 def _human(plan: Migration) -> Scenario:
     name, at = first_live(plan)
     acts = [
@@ -94,8 +104,10 @@ BUILT_IN: Final[Mapping[str, Callable[[Migration], Scenario]]] = MappingProxyTyp
         "outage": lambda plan: _fault(plan, error_rate="100%", lasts=2.0).model_copy(
             update={"requests": 200.0}  # a few failures among few users are no outage
         ),
+        "wrong-answers": _wrong_answers,
         "human": _human,
         "no-traffic": _no_traffic,
     }
 )
-"""By name; each hits the first capability once some of its users are at the service."""
+"""By name; each hits the first capability once some of its users are at the service, but wrong
+answers from the beginning: they are to be found before anybody gets one."""

@@ -1,4 +1,5 @@
-"""Requests of one side for a while: a Poisson process with log-normal latencies. Pure."""
+"""Requests of one side for a while: a Poisson process with log-normal latencies; and what comparing
+both sides finds. Pure."""
 
 from functools import lru_cache
 from itertools import pairwise
@@ -7,6 +8,7 @@ from random import Random
 from typing import Final
 
 from migrator.analysis.sample import Histogram, Sample
+from migrator.analysis.stats import Pairs
 
 BOUNDS_MS: Final = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 50.0, 75.0, 100.0, 150.0, 250.0, 500.0, 1000.0)
 SPREAD: Final = 0.5
@@ -32,6 +34,13 @@ def served(random: Random, mean: float, error_rate: float, median_ms: float) -> 
     errors = requests if error_rate >= 1 else min(requests, poisson(random, requests * error_rate))
     latency = Histogram(bounds_ms=BOUNDS_MS, counts=counts)
     return Sample(requests=requests, errors=errors, latency=latency)
+
+
+def compared(random: Random, reads: int, wrong: float) -> Pairs:
+    """What is counted of `reads` that both sides answered, a share `wrong` of them differently."""
+    different = reads if wrong >= 1 else min(reads, poisson(random, reads * wrong))
+    most = "body (value)" if different else ""
+    return Pairs(compared=reads, different=different, most=most)
 
 
 @lru_cache(maxsize=64)

@@ -2,8 +2,8 @@
 
 Owns clock, flags, counters, probes and people; all decisions are the real engine's. Looks are 0.5 s
 apart for a while after each fault and act, and further apart in between, so that weeks take a
-second.
-Commands succeed, webhooks open, no second write waits, mirrored reads agree.
+second. Commands succeed, webhooks open, no second write waits, and nobody asks what writes have
+left. Every request is a read where reads are mirrored, and compared as long as the proxy would.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -14,7 +14,7 @@ from typing import Any, Final
 from migrator.analysis.pulse import MONOLITH, Pulse, Tally
 from migrator.analysis.pulse import NOTHING as NOBODY
 from migrator.analysis.sample import NOTHING, Sample
-from migrator.analysis.stats import Counters, Key
+from migrator.analysis.stats import NO_PAIRS, Counters, Key, Pairs
 from migrator.analysis.watch import Watch
 from migrator.plan.check import service_flag
 from migrator.plan.dependencies import all_needed, needed
@@ -28,6 +28,7 @@ from migrator.rollout.events import CONTROLLER, Event, Kind
 from migrator.rollout.gate import closed_gate
 from migrator.rollout.measure import measure
 from migrator.rollout.observation import Change, Ended, Observation, Off, SeenFlag
+from migrator.rollout.parity import MIRRORED, ParityGate
 from migrator.rollout.service import (
     Service,
     Standing,
@@ -39,7 +40,7 @@ from migrator.rollout.state import Rollout, apply
 from migrator.rollout.transitions import Phase
 from migrator.rollout.verbs import IllegalVerb, Verb, act
 from migrator.simulate.scenario import Act, Fault, Scenario
-from migrator.simulate.traffic import served
+from migrator.simulate.traffic import compared, served
 
 START: Final = 1_767_571_200.0
 """The clock's beginning in Unix seconds: Monday, 2026-01-05 00:00 UTC."""
@@ -66,6 +67,7 @@ class _Lane:
     weights: tuple[tuple[Stage, int], ...] = ((Stage.OFF, FULL_SHARE),)
     change: Change | None = None
     cells: dict[Key, Sample] = field(default_factory=dict)
+    pairs: Pairs = NO_PAIRS
 
 
 @dataclass(slots=True)
@@ -110,6 +112,11 @@ class _World:
         }
         self._tallies: dict[str | None, Tally] = {}
         self._pulse = Pulse.begin({}, at=START)
+        self._parity = ParityGate()
+        proxy = plan.spec.proxy
+        compares = proxy.parity.enabled and proxy.mirroring.enabled
+        self._compared = proxy.parity.per_second * proxy.workers if compares else 0.0
+        """Reads a second."""
         self._events: list[Event] = []
         self._refused: list[str] = []
         self._waiting = dict.fromkeys(self._lanes, "")
@@ -219,12 +226,13 @@ class _World:
         services = [route.service for route in lane.plan.routes]
         asked = services[0]
         mean = self._scenario.requests * seconds
-        errors, slower = self._scenario.error_rate, 1.0
+        errors, slower, wrong = self._scenario.error_rate, 1.0, 0
         for fault in faults:
             mean *= 1.0 if fault.traffic_factor is None else fault.traffic_factor
             if fault.service is None or fault.service in services:
                 errors = max(errors, fault.error_rate or 0)
                 asked = fault.service or asked
+                wrong = max(wrong, fault.wrong_answers or 0)
                 slower *= fault.latency_factor or 1.0
         on = lane.on and not set(off).intersection(self._needed(lane))
         for stage, share in lane.weights if on else ((Stage.OFF, FULL_SHARE),):
@@ -241,20 +249,25 @@ class _World:
             tally = Tally(asked=sample.requests, failed=sample.errors, unreached=unreached)
             origin = asked if new else MONOLITH
             self._tallies[origin] = self._tallies.get(origin, NOBODY) + tally
+            if stage in MIRRORED:
+                reads = min(sample.requests, int(self._compared * seconds))
+                lane.pairs += compared(self._random, reads, wrong / FULL_SHARE)
 
     def _needed(self, lane: _Lane) -> tuple[str, ...]:
         return needed(self._plan.spec.capabilities, lane.rollout.capability)
 
     def _decide(self, lane: _Lane, off: Mapping[str, Off], now: float) -> None:
         rollout = lane.rollout
-        counters = Counters(instance="simulated", cells=dict(lane.cells))
+        counters = Counters(instance="simulated", cells=dict(lane.cells), pairs=lane.pairs)
         lane.watch, figures = measure(
             rollout,
             lane.watch,
             counters,
             lane.plan.analysis,
             now,
-            also=lambda _window, _step, verdict: verdict,
+            also=lambda window, step, verdict: self._parity.judge(
+                rollout.capability, counters, window, step, lane.plan.analysis.parity, verdict
+            ),
         )
         seen = Observation(
             flag=SeenFlag(

@@ -45,7 +45,7 @@ class ParityRule(Model):
 
 
 class ParityRules(Model):
-    """What is no difference in the answers of one capability."""
+    """What is no difference in the answers of one capability, or of one of its routes."""
 
     ignore: Annotated[tuple[PathPattern, ...], Field(max_length=100)] = ()
     """Not looked at, nor anything below."""
@@ -54,9 +54,18 @@ class ParityRules(Model):
     show: Annotated[tuple[PathPattern, ...], Field(max_length=100)] = ()
     """Where samples show values as they are. Elsewhere: type, length and a digest."""
 
+    def before(self, wider: "ParityRules") -> "ParityRules":
+        """These and, where they say nothing, the `wider` ones."""
+        # Together they may be more than one place may have.
+        return ParityRules.model_construct(
+            ignore=(*self.ignore, *wider.ignore),
+            rules=(*self.rules, *wider.rules),
+            show=(*self.show, *wider.show),
+        )
+
 
 class Parity(Model):
-    """Comparing mirrored reads, in each worker."""
+    """Comparing mirrored reads, and what second writes have left, in each worker."""
 
     enabled: bool = True
     headers: Annotated[tuple[Token, ...], Field(max_length=20)] = ("content-type",)
@@ -68,3 +77,8 @@ class Parity(Model):
     noise_share: Annotated[float, Field(ge=0, le=1)] = 0.05
     """Of the mirrored reads: what the monolith is asked twice, to learn how it differs from
     itself. 0: never; then every difference counts."""
+    probe_share: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """Of the second writes: those after which both sides are asked for what was written. 0: never,
+    as without `enabled`."""
+    probes_per_second: Annotated[float, Field(gt=0, le=10_000)] = 5.0
+    """Such questions. What is above it is counted as not compared."""

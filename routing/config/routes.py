@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, StrictBool, model_validator
+from pydantic import AfterValidator, Field, StrictBool, model_validator
 
 from routing.config.base import FlagKey, Model, Token
 from routing.config.changes import FieldChanges, Redirect, Rewrite
@@ -45,6 +45,12 @@ class RouteRule(Model):
     """Of the service's answers."""
     redirect: Redirect | None = None
     """Instead of asking the service."""
+    parity: ParityRules | None = None
+    """What is no difference between answers here, beside what the capability says."""
+    probe: Annotated[str, Field(pattern=r"^/", max_length=2048)] | None = None
+    """Path of the read that shows what a write here has done, with `{name}` and a final `*` from
+    the route's own. None: the answer's Location after a POST that made something, else the path
+    itself, if a route for GET has it."""
 
     @property
     def changes_something(self) -> bool:

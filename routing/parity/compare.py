@@ -31,7 +31,9 @@ class NotCompared(StrEnum):
     CONDITIONAL = "conditional"
     """One side says 304: the client's validator is from the other side."""
     UNANSWERED = "unanswered"
-    """The side that does not answer the client did not answer at all."""
+    """A side did not answer at all, or the monolith failed."""
+    OVERTAKEN = "overtaken"
+    """Another write was under way to what was asked for after a write."""
 
 
 @dataclass(frozen=True, slots=True)

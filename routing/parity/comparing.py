@@ -1,4 +1,4 @@
-"""Compares mirrored reads beside the requests of one worker, a little at a time.
+"""Compares the answers of both sides beside the requests of one worker, a little at a time.
 
 The only part of this package that has a loop and a clock. A comparison costs Python as much as
 some tens of requests, so their number per second is bounded, and each is done in slices with
@@ -15,15 +15,15 @@ from collections.abc import Generator
 from time import monotonic
 from typing import Any, Final
 
-from routing.config import ProxyConfig
+from routing.config import ParityRules, ProxyConfig
 from routing.delivery import Outcome
 from routing.hiding import Hiding, readable
-from routing.mirror import Pair
 from routing.parity.compare import Answer, Differences, NotCompared, compare
+from routing.parity.observing import Pair
 from routing.parity.rules import Rules
 from routing.parity.tally import MAX_GROUPS, MAX_TARGET, Tally
 from routing.rate_bound import TokenBucket
-from routing.stages import Side
+from routing.stages import Access
 
 SLICE: Final = 0.001
 """Seconds of comparing at a time; one step, such as parsing a document, may take longer."""
@@ -40,14 +40,14 @@ logger = logging.getLogger(__name__)
 
 
 class Comparing:
-    """An `Observer` of mirrored reads."""
+    """An `Observer` of mirrored reads and probes."""
 
     def __init__(self, config: ProxyConfig, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._waiting: deque[Pair] = deque()
         self._work: tuple[Pair, Generator[None, None, None]] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._tallies: dict[str, Tally] = {}
+        self._tallies: dict[tuple[str, Access], Tally] = {}
         self._changed = False
         self._reported = 0.0
         self._chance = random.random
@@ -58,9 +58,13 @@ class Comparing:
         parity = config.parity
         self._config = parity
         self._headers = tuple(name.lower() for name in parity.headers)
-        self._rules = {name: Rules(each.parity) for name, each in config.capabilities.items()}
+        self._capabilities = frozenset(config.capabilities)
+        self._rules: dict[ParityRules, Rules] = {}
         self._hiding = Hiding(config.redact.headers, config.redact.query)
-        self._bucket = TokenBucket(parity.per_second, monotonic())
+        self._buckets = {
+            Access.READ: TokenBucket(parity.per_second, monotonic()),
+            Access.WRITE: TokenBucket(parity.probes_per_second, monotonic()),
+        }
         names = {"content-type", "content-encoding", *self._headers}
         self._fields = re.compile(
             rb"\n(%b):[ \t]*([^\r\n]*)" % b"|".join(re.escape(name.encode()) for name in names),
@@ -73,24 +77,28 @@ class Comparing:
 
     # An observer's.
 
-    def admits(self, capability: str) -> bool:
-        if capability in self._rules and self._bucket.take(monotonic()):
+    def admits(self, capability: str, access: Access) -> bool:
+        if capability in self._capabilities and self._buckets[access].take(monotonic()):
             return True
-        self._skip(capability, NotCompared.BUSY)
+        self.skip(capability, access, NotCompared.BUSY)
         return False
 
-    def repeats(self, capability: str) -> bool:
-        share = max(self._config.noise_share, self._tally(capability).noise_wanted)
+    def repeats(self, capability: str, access: Access) -> bool:
+        share = max(self._config.noise_share, self._tally(capability, access).noise_wanted)
         return self._chance() < share
 
     def observe(self, pair: Pair) -> None:
         if len(self._waiting) >= MAX_WAITING:
-            self._skip(pair.capability, NotCompared.BUSY)
+            self.skip(pair.capability, pair.access, NotCompared.BUSY)
             pair.agreed(None)
             return
         self._waiting.append(pair)
         if self._timer is None:
             self._timer = self._loop.call_later(PAUSE, self._turn)
+
+    def skip(self, capability: str, access: Access, why: NotCompared) -> None:
+        self._tally(capability, access).skip(why)
+        self._changed = True
 
     # For the worker.
 
@@ -112,7 +120,7 @@ class Comparing:
             return None
         self._changed = False
         self._reported = now
-        return [tally.document(name) for name, tally in self._tallies.items()]
+        return [tally.document(*key) for key, tally in self._tallies.items()]
 
     def _turn(self) -> None:
         """One slice."""
@@ -133,21 +141,18 @@ class Comparing:
                 # Whatever an origin's answer does to us, the next pair is compared.
                 self._work = None
                 logger.exception("parity.failed capability=%s", pair.capability)
-                self._skip(pair.capability, NotCompared.UNREADABLE)
+                self.skip(pair.capability, pair.access, NotCompared.UNREADABLE)
                 pair.agreed(None)
         self._timer = self._loop.call_later(PAUSE, self._turn)
 
     def _compare(self, pair: Pair) -> Generator[None, None, None]:
-        rules = self._rules.get(pair.capability)
-        first = Answer(pair.status, self._read(pair.head), pair.body, complete=True)
-        second = self._answer(pair.other)
-        ours = pair.authoritative is Side.OLD
-        old, new = (first, second) if ours else (second, first)
-        if rules is None or old is None or new is None or old.status >= 500:
-            self._skip(pair.capability, NotCompared.UNANSWERED)
+        rules = self._rules_of(pair)
+        old, new = self._answer(pair.old), self._answer(pair.new)
+        if old is None or new is None or old.status >= 500:
+            self.skip(pair.capability, pair.access, NotCompared.UNANSWERED)
             pair.agreed(None)
             return
-        tally = self._tally(pair.capability)
+        tally = self._tally(pair.capability, pair.access)
         again = None if pair.again is None else self._answer(pair.again)
         if again is not None:
             noise = yield from self._differences(old, again, rules)
@@ -187,14 +192,16 @@ class Comparing:
             fields[name] = f"{fields[name]}, {text}" if name in fields else text
         return fields
 
-    def _skip(self, capability: str, why: NotCompared) -> None:
-        self._tally(capability).skip(why)
-        self._changed = True
+    def _rules_of(self, pair: Pair) -> Rules:
+        rules = self._rules.get(pair.rules)
+        if rules is None:
+            rules = self._rules[pair.rules] = Rules(pair.rules)
+        return rules
 
-    def _tally(self, capability: str) -> Tally:
-        tally = self._tallies.get(capability)
+    def _tally(self, capability: str, access: Access) -> Tally:
+        tally = self._tallies.get((capability, access))
         if tally is None:
-            groups = max(1, min(MAX_GROUPS, ALL_GROUPS // max(len(self._rules), 1)))
-            tally = Tally(noise=self._config.noise_share > 0, groups=groups)
-            self._tallies[capability] = tally
+            most = ALL_GROUPS // max(len(self._capabilities) * len(Access), 1)
+            tally = Tally(noise=self._config.noise_share > 0, groups=max(1, min(MAX_GROUPS, most)))
+            self._tallies[capability, access] = tally
         return tally

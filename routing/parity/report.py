@@ -12,13 +12,14 @@ from routing.parity.tally import COUNTERS, MAX_GROUPS, MAX_SAMPLES, OTHER
 
 
 def merge_parity(documents: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The sum of many workers' tallies, one per capability, in a stable order."""
-    sums: dict[str, dict[str, Any]] = {}
+    """The sum of many workers' tallies, one per capability and access, in a stable order."""
+    sums: dict[tuple[str, str], dict[str, Any]] = {}
     for each in documents:
         total = sums.setdefault(
-            each["capability"],
+            (each["capability"], each["access"]),
             {
                 "capability": each["capability"],
+                "access": each["access"],
                 "learns_noise": False,
                 **dict.fromkeys(COUNTERS, 0),
                 "not_compared": {},
@@ -31,7 +32,7 @@ def merge_parity(documents: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]
         for why, count in each["not_compared"].items():
             total["not_compared"][why] = total["not_compared"].get(why, 0) + count
         total["groups"] = _merge_groups((*total["groups"], *each["groups"]))
-    return [sums[name] for name in sorted(sums)]
+    return [sums[key] for key in sorted(sums)]
 
 
 def _merge_groups(groups: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -65,7 +66,7 @@ def _counters(each: Mapping[str, Any]) -> dict[str, Any]:
     real = (group for group in each["groups"] if group["class"] is Class.REAL)
     most = next(real, None)
     return {
-        **{name: each[name] for name in ("capability", *COUNTERS)},
+        **{name: each[name] for name in ("capability", "access", *COUNTERS)},
         "most": None if most is None else {name: most[name] for name in ("id", "path", "kind")},
     }
 
@@ -85,7 +86,7 @@ def _capability(each: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _group(each: Mapping[str, Any], group: Mapping[str, Any]) -> dict[str, Any]:
-    name = "\0".join((each["capability"], group["path"], group["kind"]))
+    name = "\0".join((each["capability"], each["access"], group["path"], group["kind"]))
     kind = Class.REAL
     if each["learns_noise"]:
         # What several workers have left over may be more than there are pairs.

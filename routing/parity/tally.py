@@ -1,4 +1,5 @@
-"""What one worker has learned of a capability's parity: counters, and groups of differences.
+"""What one worker has learned of a capability's parity, of its reads or of what its writes leave:
+counters, and groups of differences.
 
 Pure. Differences are grouped by path and kind. The number of groups is bounded; what is beyond it
 is one group more. All numbers only grow, so that the parent can add those of many workers up.
@@ -12,6 +13,7 @@ from routing.parity.compare import NotCompared
 from routing.parity.difference import Difference, Kind, shown
 from routing.parity.noise import Class, classify
 from routing.parity.rules import Rules
+from routing.stages import Access
 
 MAX_GROUPS: Final = 40
 """Of one capability."""
@@ -110,10 +112,11 @@ class Tally:
         """A pair was not compared."""
         self.not_compared[why] += 1
 
-    def document(self, capability: str) -> dict[str, Any]:
+    def document(self, capability: str, access: Access = Access.READ) -> dict[str, Any]:
         """JSON of it all, see `routing.parity.report`."""
         return {
             "capability": capability,
+            "access": str(access),
             "learns_noise": self.learns_noise,
             **{name: getattr(self, name) for name in COUNTERS},
             "not_compared": {str(why): count for why, count in self.not_compared.items()},

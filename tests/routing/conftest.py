@@ -115,6 +115,7 @@ class World:
                 }
             },
             "expose_decision": True,
+            "parity": {"probe_share": 0},  # origins get what a test sends them, and no more
             "timeouts": {"retry": 1.0, "response": 1.5, "header": 1.0},
             **changes,
         }

@@ -26,6 +26,7 @@ class Recorder:
         self.copies: list[tuple[bytes, bytes]] = []
         """Head and body of what was marked as a copy."""
         self.requests: list[tuple[bytes, bytes]] = []
+        """What was neither a copy nor a probe."""
         self.status: int | None = 200
 
     async def __call__(self, head: bytes, reader: Any, writer: Any) -> None:
@@ -34,8 +35,9 @@ class Recorder:
             body = await reader.readexactly(int(length[1]))
         elif b"chunked" in head.lower():
             body = await reader.readuntil(b"0\r\n\r\n")
-        marked = b"\r\nX-Migrator-Mirror: " in head
-        (self.copies if marked else self.requests).append((head, body))
+        if b"\r\nX-Migrator-Mirror: probe\r\n" not in head:
+            marked = b"\r\nX-Migrator-Mirror: " in head
+            (self.copies if marked else self.requests).append((head, body))
         if self.status is None:
             await reader.read()
         else:
@@ -321,6 +323,8 @@ async def what_only_an_operator_can_repeat(play: Play) -> None:
 
 
 async def figures(play: Play) -> None:
+    await play.drained()
+
     async def counted() -> bool:
         cells = (await play.world.stats(play.http))["copies"]
         return {cell["access"] for cell in cells if cell["requests"]} == {"read", "write"}
@@ -332,6 +336,7 @@ async def figures(play: Play) -> None:
     assert re.search(r'mirrored_reads_total\{capability="publishing"\} [1-9]', text)
     assert re.search(r'second_writes_total\{capability="publishing"\} [1-9]', text)
     assert re.search(r'second_writes_refused_total\{capability="publishing"\} 1', text)
+    assert re.search(r'parity_equal_total\{access="write",capability="publishing"\} [1-9]', text)
     assert re.search(r'journal_entries\{.*state="unknown"\} [1-9]', text)
     assert re.search(r'copy_seconds_count\{access="write",capability="publishing"\} [1-9]', text)
 

@@ -2,15 +2,23 @@
 
 import asyncio
 import contextlib
+import json
 import multiprocessing
+import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
+import dying_worker
+import routing
 from routing.errors import CannotStart
 from routing.journal import FILE, Journal, State
+from routing.journal_order import Entry
 from routing.journal_writer import JournalWriter
 from routing.stages import Side
 from second_writes import WRITE, append, fill
@@ -82,6 +90,46 @@ def test_another_format(tmp_path: Path) -> None:
         file.execute("PRAGMA user_version = 99")
     with pytest.raises(CannotStart, match="format 99, expected 1"):
         Journal(tmp_path)
+
+
+def test_a_file_of_before(journal: Journal, tmp_path: Path) -> None:
+    """Another process may still write to it in the old way."""
+    fill(journal, State.PENDING)
+    with contextlib.closing(sqlite3.connect(tmp_path / FILE)) as file:
+        file.execute("ALTER TABLE writes DROP COLUMN probe")
+        file.execute("DROP INDEX by_path")
+    with contextlib.closing(Journal(tmp_path, fsync=False)) as opened:
+        assert opened.contents([1])[1].probe == b""
+        with opened.transaction():
+            append(probe=b"GET / HTTP/1.1\r\n\r\n")(opened)
+        assert opened.contents([2])[2].probe.startswith(b"GET / ")
+        assert [each.id for each in opened.heads(("publishing", Side.NEW), 0, 9)] == [1]
+
+
+@pytest.mark.parametrize(
+    ("path", "state", "older", "disturbs"),
+    [
+        pytest.param("/a/7", State.PENDING, False, True, id="the-same"),
+        pytest.param("/a/7/publish", State.REFUSED, True, True, id="below-it"),
+        pytest.param("/a/70", State.PENDING, False, False, id="another"),
+        pytest.param("/a", State.UNKNOWN, True, True, id="an-older-one-like-it"),
+        pytest.param("/a", State.PENDING, False, False, id="a-newer-one-like-it"),
+        pytest.param("/", State.REFUSED, True, False, id="above-it"),
+    ],
+)
+def test_what_disturbs_a_probe(
+    journal: Journal, path: str, state: State, older: bool, disturbs: bool
+) -> None:
+    """Of what POST /a has made at /a/7."""
+    with journal.transaction():
+        if older:
+            append(path=path, state=state)(journal)
+        append(path="/a")(journal)
+        if not older:
+            append(path=path, state=state)(journal)
+    done = Entry(1 + older, "publishing", "articles", Side.NEW, "/a", 0)
+    assert journal.disturbs(done, "/a/7", {done.id}) is disturbs
+    assert not journal.disturbs(done, "/a/7", {1, 2})
 
 
 def test_no_database(tmp_path: Path) -> None:
@@ -171,3 +219,23 @@ def test_a_disk_that_does_not_take_it(
     assert "disk is full" in caplog.text
     with contextlib.closing(Journal(tmp_path)) as journal:
         assert len(journal.pending()) == 1
+
+
+def test_a_worker_that_dies_at_any_point(tmp_path: Path) -> None:
+    """What the first side has done, the other side has in the end: in order, once, and nothing is
+    left. The client repeats with its key what got no answer."""
+    shared_memory = Path("/dev/shm")
+    folder = shared_memory if shared_memory.is_dir() else tmp_path  # quick, and survives processes
+    with TemporaryDirectory(dir=folder) as place:
+        done = subprocess.run(
+            [sys.executable, dying_worker.__file__, place],
+            env={**os.environ, "PYTHONPATH": str(Path(routing.__file__).parents[1])},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    ends = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(ends) > 100, "points"
+    for end in ends:
+        assert end["old"] == end["new"] == [list(write) for write in dying_worker.WRITES], end
+        assert end["left"] == 0

@@ -6,13 +6,16 @@ from typing import Any, cast
 
 import pytest
 
+from proxy_builders import a_lane
 from routing.config import Mirroring
 from routing.copies import copied_head
 from routing.copy_stats import CopyCell
 from routing.group import Group
 from routing.message import RequestHead, RequestReader, ResponseHead, ResponseReader
-from routing.mirror import Mirror, Pair, ReadCopier, ReadCopy
-from routing.stages import Side
+from routing.mirror import Mirror, ReadCopier, ReadCopy
+from routing.parity.compare import NotCompared
+from routing.parity.observing import Pair
+from routing.stages import Access, Side
 
 POST = b"POST /a?q HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
 
@@ -56,14 +59,18 @@ class Observed:
         self.admitting = admitting
         self.repeating = repeating
 
-    def admits(self, capability: str) -> bool:
+    def admits(self, capability: str, access: Access) -> bool:
+        assert (capability, access) == ("publishing", Access.READ)
         return self.admitting
 
-    def repeats(self, capability: str) -> bool:
+    def repeats(self, capability: str, access: Access) -> bool:
         return self.repeating
 
     def observe(self, pair: Pair) -> None:
         self.pairs.append(pair)
+
+    def skip(self, capability: str, access: Access, why: NotCompared) -> None:
+        raise AssertionError("what is sent is compared")
 
 
 class Bench:
@@ -75,7 +82,9 @@ class Bench:
         group = cast(Group, SimpleNamespace(only=self.other))
         self.old = Other()
         old = cast(Group, SimpleNamespace(only=self.old))
-        self.copier = ReadCopier(self.mirror, "publishing", Side.OLD, group, self.cell, old)
+        route = a_lane().route
+        assert route is not None
+        self.copier = ReadCopier(self.mirror, route, Side.OLD, group, self.cell, old)
 
     def copy(self, data: bytes = b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n") -> ReadCopy | None:
         request = RequestReader().read(data)
@@ -177,8 +186,8 @@ def test_an_observer_sees_both(head: ResponseHead, content: list[bytes], ours_fi
         assert observer.pairs == []
         step()
     (pair,) = observer.pairs
-    assert (pair.status, pair.body, pair.other.status, pair.other.body) == (200, b"cont") * 2
-    assert pair.other.complete
+    assert (pair.old.status, pair.old.body, pair.new.status, pair.new.body) == (200, b"cont") * 2
+    assert pair.new.complete
 
 
 def test_an_answer_of_the_same_side_is_not_compared() -> None:
@@ -220,7 +229,7 @@ def test_the_old_side_is_asked_twice() -> None:
     bench.old.listeners[0].on_answer(OK, b"other", complete=True)
     (pair,) = observer.pairs
     assert pair.again is not None
-    assert (pair.other.body, pair.again.body) == (b"cont", b"othe")
+    assert (pair.new.body, pair.again.body) == (b"cont", b"othe")
     assert pair.again.head.startswith(b"HTTP/1.1 200 OK")
     assert bench.mirror.open == 0
 

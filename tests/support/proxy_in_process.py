@@ -54,6 +54,8 @@ class Peer:
         self.health: Answer = says(200)
         self.seen: list[str] = []
         self.checks: list[str] = []
+        self.asked = "", b""
+        """Head and body of what `answer` is called for."""
         self.connections = 0
         self.port = 0
         self._server: asyncio.Server | None = None
@@ -90,14 +92,17 @@ class Peer:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             while not writer.is_closing():
                 head = (await reader.readuntil(b"\r\n\r\n")).decode()
+                body = b""
                 if "\r\nContent-Length: " in head:
-                    await reader.readexactly(int(head.split("\r\nContent-Length: ")[1].split()[0]))
+                    length = int(head.split("\r\nContent-Length: ")[1].split()[0])
+                    body = await reader.readexactly(length)
                 line = head.split("\r\n")[0]
                 if "/health" in line:
                     self.checks.append(line)
                     await self.health(self, reader, writer)
                 else:
                     self.seen.append(line)
+                    self.asked = head, body
                     await self.answer(self, reader, writer)
                 await writer.drain()
         self._writers.discard(writer)
@@ -113,6 +118,8 @@ class ProxyWorld:
         self.stage = Stage.LIVE
         self.proxy: Proxy
         self.port = 0
+        self.folder = Path()
+        """The proxy's state."""
 
     def config(self, *endpoints: Peer, **options: Any) -> ProxyConfig:
         """With `options` of the service, and `timeouts`, `monolith` of the document."""
@@ -201,6 +208,7 @@ async def running_proxy(
     configure: Callable[[ProxyWorld], ProxyConfig], folder: Path
 ) -> AsyncIterator[ProxyWorld]:
     world, loop = ProxyWorld(), asyncio.get_running_loop()
+    world.folder = folder
     peers = (world.old, world.one, world.two, world.three)
     for peer in peers:
         await peer.start()

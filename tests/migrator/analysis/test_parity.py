@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from migrator.analysis.parity import ParityWindow, judge_parity, worse
+from migrator.analysis.parity import ParityWindow, judge_parity, judge_probes, worse
 from migrator.analysis.stats import Counters, Pairs
 from migrator.analysis.verdict import Outcome, Verdict
 from migrator.plan.model import ParityLimit
@@ -36,6 +36,19 @@ def test_verdicts(seen: Pairs, outcome: Outcome, words: str) -> None:
     assert (verdict.outcome, words in verdict.evidence) == (outcome, True), verdict
 
 
+@pytest.mark.parametrize(
+    ("seen", "outcome", "words"),
+    [
+        pytest.param(pairs(1), PASSED, "1/1 = 100.00% of the reads after a write", id="one"),
+        pytest.param(pairs(9, 1), OPEN, "chance", id="one-differs"),
+        pytest.param(pairs(20, 20), FAILED, "parity of writes: 0/20", id="always"),
+    ],
+)
+def test_verdicts_on_writes(seen: Pairs, outcome: Outcome, words: str) -> None:
+    verdict = judge_probes(seen, LIMIT)
+    assert (verdict.outcome, words in verdict.evidence) == (outcome, True), verdict
+
+
 def test_a_service_at_the_limit_is_seldom_failed_however_often_one_looks() -> None:
     chance = random.Random(1)  # noqa: S311
     failed = 0
@@ -52,7 +65,9 @@ def test_a_service_at_the_limit_is_seldom_failed_however_often_one_looks() -> No
 
 
 def counters(instance: str, compared: int, different: int = 0) -> Counters:
-    return Counters(instance=instance, cells={}, pairs=pairs(compared, different))
+    """Twice as many probes, of which as many differ."""
+    reads, probes = pairs(compared, different), pairs(2 * compared, different)
+    return Counters(instance=instance, cells={}, pairs=reads, probes=probes)
 
 
 def test_a_window_begins_at_its_base_and_outlives_the_proxy() -> None:
@@ -60,14 +75,16 @@ def test_a_window_begins_at_its_base_and_outlives_the_proxy() -> None:
     for reading in (counters("one", 110, 50), counters("two", 5, 1), counters("two", 7, 1)):
         window = window.read(reading)
     assert (window.pairs.compared, window.pairs.different) == (17, 1)
+    assert (window.probes.compared, window.probes.different) == (34, 1)
 
 
 def test_the_log_keeps_the_base() -> None:
     kept = counters("one", 3, 1)
     again = Counters.from_json(kept.to_json())
-    assert again.pairs_since(kept) == Pairs(most="")
-    old = {name: value for name, value in kept.to_json().items() if name != "pairs"}
-    assert Counters.from_json(old).pairs == Pairs()
+    assert again.pairs_since(kept) == again.probes_since(kept) == Pairs(most="")
+    former = kept.to_json()
+    del former["pairs"], former["probes"]
+    assert Counters.from_json(former).pairs == Counters.from_json(former).probes == Pairs()
 
 
 @pytest.mark.parametrize("one", list(Outcome))

@@ -165,3 +165,26 @@ def test_openapi_and_traces(run: Run, tmp_path: Path) -> None:
     assert only["requests"] == 2
     alone = json.loads(run("--openapi", "o.yaml", "--json").stdout)
     assert [group["name"] for group in alone["groups"]] == ["pages"]
+
+
+def test_tables_that_two_capabilities_write(run: Run, tmp_path: Path) -> None:
+    file = log(tmp_path, "/orders/1", "/stock/1")
+    traces = spans(tmp_path, "/orders/1", "/stock/1")
+    document = json.loads(traces.read_text())
+    (scope,) = document["resourceSpans"][0]["scopeSpans"]
+    for number, span in enumerate(list(scope["spans"])):
+        span["spanId"] = f"s{number}"
+        query = {"stringValue": "UPDATE items SET owner = 'Ann'"}
+        scope["spans"].append(
+            {"traceId": "5b8e", "spanId": f"d{number}", "parentSpanId": f"s{number}", "kind": 3,
+             "attributes": [{"key": "db.query.text", "value": query}]}
+        )  # fmt: skip
+    traces.write_text(json.dumps(document) + "\n")
+    out = run(file, "--traces", traces).stdout
+    assert "writes tables that others write, too: items (stock)" in out
+    assert "1.00 x 10 = 10.0" in out
+    shown = run(file, "--traces", traces, "--json").stdout
+    assert json.loads(shown)["groups"][0]["shared_tables"] == [
+        {"table": "items", "groups": ["stock"]}
+    ]
+    assert "Ann" not in out + shown

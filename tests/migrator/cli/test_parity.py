@@ -19,6 +19,7 @@ from routing.parity.difference import Difference, Kind
 from routing.parity.report import merge_parity, parity_report
 from routing.parity.rules import Rules
 from routing.parity.tally import Tally
+from routing.stages import Access
 
 Run = Callable[..., Result]
 EVIL = '<script>alert("&")</script>\x00'
@@ -32,7 +33,17 @@ def parity() -> list[dict[str, Any]]:
         tally.repeat([Difference("body.at", Kind.VALUE, 1, 2)])
         tally.add([Difference("body.at", Kind.VALUE, 1, 2), title], request, rules)
     tally.add([Difference("body.rare", Kind.MISSING)], request, rules)
-    return parity_report(merge_parity([tally.document("shop"), Tally().document("quiet")]))
+    left = Tally(noise=False)
+    left.add([title], request, rules)
+    return parity_report(
+        merge_parity(
+            [
+                tally.document("shop"),
+                Tally().document("quiet"),
+                left.document("shop", Access.WRITE),
+            ]
+        )
+    )
 
 
 class Served:
@@ -96,12 +107,17 @@ def run(served: Served) -> Run:
 
 def ids(run: Run) -> dict[str, str]:
     capabilities = json.loads(run("list", "--json").stdout)
-    return {group["path"]: group["id"] for each in capabilities for group in each["groups"]}
+    reads = [each for each in capabilities if each["access"] == "read"]
+    return {group["path"]: group["id"] for each in reads for group in each["groups"]}
 
 
 def test_list(run: Run) -> None:
     told = run("list").stdout
-    assert told.splitlines()[0].split()[:2] == ["capability", "agree"]
+    assert told.splitlines()[0].split()[:3] == ["capability", "access", "agree"]
+    assert [line.split()[:3] for line in told.splitlines()[2:4]] == [
+        ["shop", "read", "44.44%"],
+        ["shop", "write", "0.00%"],
+    ], told
     assert "body.title" in told
     assert "\x00" not in told
     assert set(ids(run)) == {"body.title", "body.at", "body.rare"}
@@ -112,7 +128,8 @@ def test_list(run: Run) -> None:
 def test_junit(run: Run, tmp_path: Path) -> None:
     run("report", "--junit", str(tmp_path / "parity.xml"))
     root = ElementTree.fromstring((tmp_path / "parity.xml").read_text())  # noqa: S314 - our own
-    quiet, shop = root.findall("testsuite")
+    quiet, shop, left = root.findall("testsuite")
+    assert (left.get("name"), left.get("failures")) == ("shop, after writes", "1")
     assert (shop.get("tests"), shop.get("failures"), shop.get("skipped")) == ("4", "1", "1")
     assert quiet.get("skipped") == "1"
     (failure,) = shop.iter("failure")

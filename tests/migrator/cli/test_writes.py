@@ -57,6 +57,12 @@ def test_replay(run: Run) -> None:
         run("replay", "--capability", "publishing")
 
 
+def test_more_than_one_command_looks_at(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("migrator.cli.writes.MOST", 2)
+    assert run("list").stdout.splitlines()[-1].startswith("the oldest 2 only")
+    assert json.loads(run("replay", "4", "--json").stdout) == {"ids": [4]}
+
+
 def test_discard(run: Run, folder: Path) -> None:
     assert "1 discarded: 3" in run("discard", "3", "-m", "done by hand").stdout
     assert "1 discarded: 2" in run("discard", "--in", "refused", "-m", "not wanted").stdout

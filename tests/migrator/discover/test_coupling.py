@@ -67,6 +67,15 @@ def test_partners_beyond_chance_come_first() -> None:
     assert partners[0].lift > 2 > partners[1].lift
 
 
+def test_tables_that_several_groups_write() -> None:
+    coupling = Coupling()
+    for group, *tables in (("a", "orders"), ("a", "orders", "notes"), ("b", "orders"), ("c", "x")):
+        coupling.add(Request("POST", "/", tables=frozenset(tables)), group)
+    assert [coupling.table_share(group) for group in "abcd"] == [2 / 3, 1, 0, 0]
+    assert coupling.shared_tables("a") == (("orders", ("b",)),)
+    assert coupling.shared_tables("c") == ()
+
+
 def test_bounded() -> None:
     coupling = fed(*(("a", "GET", 0.0, who) for who in range(100)), ("b", "GET", 1, 5))
     assert coupling.crossings.total() == 0

@@ -5,8 +5,12 @@ from typing import Any
 
 import pytest
 
-from migrator.discover.otlp import parse
-from migrator.discover.request import Malformed
+from migrator.discover.otlp import Traces
+from migrator.discover.request import Malformed, Request
+
+
+def parse(text: str) -> list[Request]:
+    return Traces().parse(text)
 
 
 def line(*spans: dict[str, Any]) -> str:
@@ -69,3 +73,35 @@ def test_other_spans(other: dict[str, Any]) -> None:
 def test_malformed(text: str) -> None:
     with pytest.raises(Malformed, match="expected"):
         parse(text)
+
+
+def child(id: str, parent: str, **attributes: object) -> dict[str, Any]:
+    return {**span(3, **attributes), "spanId": id, "parentSpanId": parent}
+
+
+GET = span(2, http_request_method="POST", url_path="/a")
+ROOT = GET["spanId"]
+ORDERS = child("d1", "f1", db_collection_name="orders", db_operation_name="INSERT")
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        pytest.param([[child("f1", ROOT), ORDERS, GET]], id="one-line"),
+        pytest.param([[GET, child("f1", ROOT), ORDERS]], id="any-order"),
+        pytest.param([[ORDERS], [child("f1", ROOT)], [GET]], id="as-they-end"),
+        pytest.param([[ORDERS, child("x", "x")], [child("f1", ROOT), GET]], id="circles"),
+    ],
+)
+def test_tables_belong_to_the_request_above(lines: list[list[dict[str, Any]]]) -> None:
+    traces = Traces()
+    (request,) = [each for spans in lines for each in traces.parse(line(*spans))]
+    assert request.tables == {"orders"}
+
+
+def test_tables_of_two_servers_in_one_trace() -> None:
+    inner = {**span(2, http_request_method="GET", url_path="/b"), "spanId": "s2"}
+    inner["parentSpanId"] = ROOT
+    (outer, within) = parse(line(GET, inner, child("d", "s2", db_statement="DELETE FROM stock")))
+    assert not outer.tables
+    assert within.tables == {"stock"}

@@ -11,7 +11,7 @@ from migrator.discover.risk import Facts, assess
 SHARE = st.floats(0, 1)
 FACTS = st.builds(
     Facts, requests=st.integers(0, 5000), traffic=SHARE, writes=SHARE, errors=SHARE,
-    routes=st.integers(0, 50), coupling=SHARE, writes_left=SHARE,
+    routes=st.integers(0, 50), coupling=SHARE, writes_left=SHARE, tables=SHARE,
 )  # fmt: skip
 
 
@@ -29,7 +29,7 @@ def test_parts(facts: Facts) -> None:
 @given(
     FACTS,
     FACTS,
-    st.sampled_from(["traffic", "writes", "errors", "routes", "coupling", "writes_left"]),
+    st.sampled_from(["traffic", "writes", "errors", "routes", "coupling", "writes_left", "tables"]),
 )
 def test_more_of_one_is_never_less_risk(facts: Facts, other: Facts, name: str) -> None:
     low, high = sorted((getattr(facts, name), getattr(other, name)))

@@ -49,6 +49,7 @@ ENDS: dict[str, tuple[Phase, Kind]] = {
     "errors": (Phase.ROLLED_BACK, Kind.ROLLED_BACK),
     "slow": (Phase.ROLLED_BACK, Kind.ROLLED_BACK),
     "outage": (Phase.COMPLETE, Kind.INTERRUPTED),
+    "wrong-answers": (Phase.COMPLETE, Kind.COMPLETED),  # the plan does not ask for parity
     "human": (Phase.COMPLETE, Kind.FLAG_CHANGED_BY_OTHER),
     "no-traffic": (Phase.WAITING, Kind.HELD),
 }
@@ -89,12 +90,52 @@ def test_a_killed_service_pauses(plan: Migration) -> None:
     assert result.rollouts["cart"].phase is Phase.COMPLETE
 
 
+def at_least(parity: str) -> Migration:
+    limit = f"schedule: fast\n      analysis: {{parity: {{min: {parity}, min_compared: 50}}}}"
+    return parse_plan(PLAN.replace("schedule: fast", limit, 1), "plan.yaml")
+
+
+def stages(result: Result) -> set[str]:
+    """Of the steps that the first capability has entered."""
+    steps = result.rollouts["cart"].steps
+    return {
+        str(steps[event.data["step"]].stage)
+        for event in result.events
+        if event.capability == "cart" and event.kind is Kind.STEP_ENTERED
+    }
+
+
+@settings(max_examples=4, deadline=None)
+@given(
+    wrong=st.integers(3, 100),
+    requests=st.sampled_from([5.0, 20.0, 200.0]),
+    seed=st.integers(0, 1000),
+)
+def test_parity_stops_wrong_answers_before_anybody_gets_one(
+    wrong: int, requests: float, seed: int
+) -> None:
+    scenario = {
+        "requests": requests,
+        "faults": [{"at": 0.0, "service": "cart", "wrong_answers": f"{wrong}%"}],
+    }
+    result = simulate(at_least("99.5%"), Scenario.model_validate(scenario), seed=seed)
+    assert stages(result) <= {"dualwrite", "shadow"}
+    assert result.rollouts["cart"].phase is Phase.ROLLED_BACK
+    assert "of the reads agree" in result.rollouts["cart"].reason
+
+
+def test_parity_stops_nobody_whose_answers_are_right() -> None:
+    result = simulate(at_least("99.5%"), Scenario())
+    assert result.rollouts["cart"].phase is Phase.COMPLETE
+
+
 FAULTS = st.fixed_dictionaries(
     {"at": st.sampled_from(["30s", "3m", "6m", "9m"])},
     optional={
         "lasts": st.sampled_from(["2s", "1m"]),
         "service": st.sampled_from(["cart", "posts"]),
         "error_rate": st.sampled_from(["1%", "20%", "100%"]),
+        "wrong_answers": st.sampled_from(["1%", "100%"]),
         "killed": st.booleans(),
         "traffic_factor": st.sampled_from([0.0, 0.1, 3.0]),
     },
@@ -156,4 +197,7 @@ def test_what_is_no_scenario(plan: Migration, text: str, told: str) -> None:
 def test_an_unknown_scenario(plan: Migration) -> None:
     with pytest.raises(InvalidInput, match="no scenario 'eruption'") as refused:
         built_in("eruption", plan)
-    assert refused.value.hint == "there are: clean, errors, slow, outage, human, no-traffic"
+    assert (
+        refused.value.hint
+        == "there are: clean, errors, slow, outage, wrong-answers, human, no-traffic"
+    )

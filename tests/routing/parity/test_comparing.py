@@ -7,14 +7,15 @@ from typing import Any, cast
 
 import pytest
 
-from routing.config import ProxyConfig
+from routing.config import ParityRules, ProxyConfig
 from routing.delivery import Outcome
-from routing.mirror import Pair
 from routing.parity import comparing
 from routing.parity.compare import compare
 from routing.parity.comparing import MAX_WAITING, PAUSE, Comparing
+from routing.parity.observing import Pair
+from routing.parity.report import merge_parity, parity_report
 from routing.recovery import Failure
-from routing.stages import Side
+from routing.stages import Access
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Region: %b\r\n"
 
@@ -58,17 +59,15 @@ class Bench:
         )
         self.comparing = Comparing(self.config, cast(asyncio.AbstractEventLoop, self.loop))
 
-    def observe(self, ours: object, theirs: object, again: object = None, **more: Any) -> None:
+    def observe(self, old: object, new: object, again: object = None, **more: Any) -> None:
         pair = Pair(
             capability="shop",
-            authoritative=more.get("authoritative", Side.OLD),
+            access=more.get("access", Access.READ),
+            rules=more.get("rules", self.config.capabilities["shop"].parity),
             method=b"GET",
             target=b"/cart?token=abc&x=1",
-            status=more.get("status", 200),
-            seconds=0.0,
-            head=HEAD % more.get("region", b"eu"),
-            body=json.dumps(ours).encode(),
-            other=more.get("other") or outcome(theirs),
+            old=more.get("monolith") or outcome(old, region=more.get("region", b"eu")),
+            new=more.get("service") or outcome(new),
             again=None if again is None else outcome(again),
             agreed=self.told.append,
         )
@@ -82,9 +81,9 @@ class Bench:
         return tally
 
 
-def outcome(body: object, status: int = 200) -> Outcome:
+def outcome(body: object, status: int = 200, region: bytes = b"eu") -> Outcome:
     data = json.dumps(body).encode()
-    return Outcome(status, None, 0.1, data, True, HEAD % b"eu")
+    return Outcome(status, None, 0.1, data, True, HEAD % region)
 
 
 def test_pairs_are_compared_and_told_of() -> None:
@@ -101,11 +100,33 @@ def test_pairs_are_compared_and_told_of() -> None:
     assert sample["status"] == [200, 200]
 
 
-def test_whoever_answers_the_old_side_is_the_old_side() -> None:
+def test_what_writes_leave_is_counted_apart() -> None:
+    bench = Bench()
+    bench.observe({"a": 1}, {"a": 1})
+    bench.observe({"a": 1}, {"a": 2}, access=Access.WRITE)
+    bench.loop.run()
+    read, write = bench.comparing.document(last=True) or []
+    assert [(each["access"], each["equal"], each["different"]) for each in (read, write)] == [
+        ("read", 1, 0),
+        ("write", 0, 1),
+    ]
+    assert read["groups"] == []
+    ids = [
+        parity_report(merge_parity([{**write, "access": access}]))[0]["groups"][0]["id"]
+        for access in Access
+    ]
+    assert ids[0] != ids[1], "the same path is another difference"
+
+
+def test_each_pair_has_the_rules_of_its_route() -> None:
     bench = Bench({"show": ["body.a"]})
-    bench.observe({"a": "new"}, {"a": "old"}, authoritative=Side.NEW)
-    (sample,) = bench.tally()["groups"][0]["samples"]
-    assert (sample["old"], sample["new"]) == ('"old"', '"new"')
+    own = ParityRules(ignore=("body.b",)).before(bench.config.capabilities["shop"].parity)
+    bench.observe({"a": 1, "b": 1}, {"a": 1, "b": 2}, rules=own)
+    bench.observe({"a": 1}, {"a": 2}, rules=own)
+    tally = bench.tally()
+    assert (tally["equal"], tally["different"]) == (1, 1)
+    (sample,) = tally["groups"][0]["samples"]
+    assert (sample["old"], sample["new"]) == ("1", "2"), "and those of its capability"
 
 
 def test_the_monolith_asked_twice() -> None:
@@ -126,10 +147,10 @@ def test_further_fields() -> None:
     ("more", "why"),
     [
         pytest.param(
-            {"other": Outcome(None, Failure.RESET, 0.1, b"", False, b"")}, "unanswered", id="none"
+            {"service": Outcome(None, Failure.RESET, 0.1, b"", False, b"")}, "unanswered", id="none"
         ),
-        pytest.param({"status": 503}, "unanswered", id="the-monolith-failed"),
-        pytest.param({"other": outcome("x" * 2000)}, "too_large", id="long"),
+        pytest.param({"monolith": outcome(1, 503)}, "unanswered", id="the-monolith-failed"),
+        pytest.param({"service": outcome("x" * 2000)}, "too_large", id="long"),
     ],
 )
 def test_what_is_not_compared(more: dict[str, Any], why: str) -> None:
@@ -141,9 +162,11 @@ def test_what_is_not_compared(more: dict[str, Any], why: str) -> None:
 
 
 def test_the_rate_is_bounded() -> None:
-    bench = Bench(per_second=3)
-    assert [bench.comparing.admits("shop") for _ in range(5)] == [True] * 3 + [False] * 2
+    bench = Bench(per_second=3, probes_per_second=1)
+    admits = bench.comparing.admits
+    assert [admits("shop", Access.READ) for _ in range(5)] == [True] * 3 + [False] * 2
     assert bench.tally()["not_compared"] == {"busy": 2}
+    assert [admits("shop", Access.WRITE) for _ in range(2)] == [True, False]
 
 
 def test_what_waits_is_bounded() -> None:
@@ -197,7 +220,8 @@ def test_new_rules_count_from_now_on() -> None:
     assert bench.tally()["different"] == 1
     document = bench.config.model_dump(mode="json")
     document["capabilities"]["shop"]["parity"] = {"ignore": ["body.a"]}
-    bench.comparing.apply(ProxyConfig.model_validate(document))
+    bench.config = ProxyConfig.model_validate(document)
+    bench.comparing.apply(bench.config)
     bench.observe({"a": 1}, {"a": 2})
     tally = bench.tally()
     assert (tally["compared"], tally["different"], tally["equal"]) == (2, 1, 1)

@@ -54,7 +54,10 @@ def test_a_running_proxy(begin: Begin, free_port: int, wait_until: Until) -> Non
             stats = await world.stats(http)
             assert stats["parity"][0]["most"]["path"] in groups
             metrics = (await http.get(f"{world.admin}/metrics")).text
-            assert 'migrator_proxy_parity_compared_total{capability="publishing"}' in metrics
+            assert (
+                'migrator_proxy_parity_compared_total{access="read",capability="publishing"}'
+                in metrics
+            )
             await world.stage(http, "live")
             assert (await http.get(f"{world.edge}/articles/1")).json()["views"] == 2
 

@@ -227,4 +227,5 @@ def test_metrics() -> None:
         ("shop", 24),
     ]
     (skipped,) = families["migrator_proxy_parity_not_compared"].samples
-    assert (skipped.labels, skipped.value) == ({"capability": "shop", "why": "too_large"}, 2)
+    labels = {"capability": "shop", "access": "read", "why": "too_large"}
+    assert (skipped.labels, skipped.value) == (labels, 2)

@@ -1,0 +1,281 @@
+"""Read-after-write probes: real sockets to both origins, a real journal, one proxy."""
+
+import asyncio
+import contextlib
+import json
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from proxy_in_process import NO_TRUST, Peer, ProxyWorld, play
+from routing import prober
+from routing.config import ProxyConfig, SecondWrites
+from routing.journal import Journal, State
+from routing.parity.report import merge_parity, parity_report
+from routing.stages import Stage
+from second_writes import append
+
+Scene = Callable[[ProxyWorld], Awaitable[None]]
+ROUTES: list[dict[str, Any]] = [
+    {"path": "/articles/{id}", "service": "articles", "rewrite": {"path": "/v2/articles/{id}"}},
+    {"path": "/articles", "service": "articles"},
+    {"path": "/articles/{id}/publish", "service": "articles", "probe": "/articles/{id}"},
+    {"path": "/alone", "methods": ["POST"], "service": "articles"},
+    {"path": "/hidden", "service": "articles", "mirror_reads": False},
+]
+
+
+def configure(**parity: object) -> Callable[[ProxyWorld], ProxyConfig]:
+    def config(world: ProxyWorld) -> ProxyConfig:
+        return ProxyConfig.model_validate(
+            {
+                **world.config(world.one).model_dump(mode="json"),
+                "mirroring": {},
+                "second_writes": {"fsync": False},
+                "parity": {"probe_share": 1, "probes_per_second": 1000, "noise_share": 0, **parity},
+                "capabilities": {
+                    "publishing": {
+                        "flag": "publishing",
+                        "routes": ROUTES,
+                        "parity": {"show": ["body.title"]},
+                    }
+                },
+            }
+        )
+
+    return config
+
+
+class Store:
+    """What an origin says: it keeps titles, but for the letters that it `loses`. Its copies of a
+    path in `fails` are answered with 503."""
+
+    def __init__(self, loses: str = "") -> None:
+        self.loses = loses
+        self.titles: dict[str, str] = {}
+        self.fails: set[str] = set()
+        self.probes: list[str] = []
+        self.wait = asyncio.Event()
+        """Probes are answered once it is set."""
+        self.wait.set()
+
+    async def __call__(self, peer: Peer, _: object, writer: asyncio.StreamWriter) -> None:
+        head, body = peer.asked
+        method, path = head.split(" ")[:2]
+        mirror = re.findall(r"\r\nX-Migrator-Mirror: (.*)\r", head)
+        if mirror == ["write"] and path in self.fails:
+            status, text, location = 503, "", ""
+        elif method == "GET":
+            if mirror == ["probe"]:
+                self.probes.append(path)
+                await self.wait.wait()
+            title = self.titles.get(path.removeprefix("/v2"))
+            status, text, location = 200, json.dumps({"title": title}), ""
+        else:
+            path = path.removeprefix("/v2").removesuffix("/publish")
+            path = "/articles/7" if path == "/articles" else path
+            self.titles[path] = "".join(c for c in body.decode() if c not in self.loses)
+            status, text, location = 201, "", f"Location: {path}\r\n"
+        fields = f"Content-Type: application/json\r\nContent-Length: {len(text)}\r\n{location}"
+        writer.write(f"HTTP/1.1 {status} X\r\n{fields}\r\n{text}".encode())
+
+
+class Shop:
+    """The proxy's user, and what it says of parity."""
+
+    def __init__(self, world: ProxyWorld, loses: str = "") -> None:
+        self.world = world
+        self.old, self.new = Store(), Store(loses)
+        world.old.answer, world.one.answer = self.old, self.new
+        world.stage = Stage.DUALWRITE
+        world.proxy.copying.start()
+        self._tallies: list[dict[str, Any]] = []
+
+    async def write(self, path: str, method: str = "POST") -> None:
+        assert (await self.world.ask(method, path))[0] == 201
+
+    def writes(self) -> dict[str, Any]:
+        """Parity of what writes have left."""
+        tallies = self.world.proxy.parity.document(last=True)
+        self._tallies = self._tallies if tallies is None else tallies
+        found = parity_report(merge_parity(self._tallies))
+        return next((each for each in found if each["access"] == "write"), {"compared": 0})
+
+    async def compared(self, count: int) -> dict[str, Any]:
+        await self.world.until(lambda: self.writes()["compared"] >= count)
+        return self.writes()
+
+    async def skipped(self, why: str, count: int = 1) -> None:
+        await self.world.until(lambda: self.writes().get("not_compared", {}).get(why, 0) >= count)
+
+    def left(self) -> int:
+        with contextlib.closing(Journal(self.world.folder)) as journal:
+            return len(journal.entries(limit=100))
+
+
+def plays(scene: Scene, patch: pytest.MonkeyPatch, **parity: object) -> None:
+    patch.setattr(prober, "GRACE", 0.01)
+    play(scene, configure(**parity), patch)
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new"),
+    [
+        pytest.param("/articles/1", "/articles/1", "/v2/articles/1", id="the-path-itself"),
+        pytest.param("/articles/1/publish", "/articles/1", "/v2/articles/1", id="as-it-says"),
+        pytest.param("/articles", "/articles/7", "/v2/articles/7", id="what-was-made"),
+    ],
+)
+def test_both_sides_are_asked(
+    path: str, old: str, new: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene(world: ProxyWorld) -> None:
+        shop = Shop(world)
+        await shop.write(path)
+        told = await shop.compared(1)
+        assert (told["equal"], told["different"]) == (1, 0)
+        assert (shop.old.probes, shop.new.probes) == ([old], [new])
+
+    plays(scene, monkeypatch)
+
+
+def test_a_write_that_left_something_else_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other side said 201, as the first one did."""
+
+    async def scene(world: ProxyWorld) -> None:
+        shop = Shop(world, loses="k")
+        await shop.write("/articles/1")
+        told = await shop.compared(1)
+        assert (told["equal"], told["different"]) == (0, 1)
+        (group,) = told["groups"]
+        assert group["path"] == "body.title"
+        (sample,) = group["samples"]
+        assert (sample["method"], sample["target"]) == ("GET", "/articles/1")
+        assert (sample["old"], sample["new"]) == ('"ok"', '"o"')
+
+    plays(scene, monkeypatch)
+
+
+def test_the_monolith_is_asked_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene(world: ProxyWorld) -> None:
+        shop = Shop(world)
+        await shop.write("/articles/1")
+        assert (await shop.compared(1))["repeated"] == 1
+        assert len(shop.old.probes) == 2
+
+    plays(scene, monkeypatch, noise_share=1)
+
+
+@pytest.mark.parametrize(
+    ("path", "parity"),
+    [
+        pytest.param("/alone", {}, id="nobody-can-read-it"),
+        pytest.param("/hidden", {}, id="its-reads-are-not-mirrored"),
+        pytest.param("/articles/1", {"probe_share": 0}, id="no-share"),
+        pytest.param("/articles/1", {"enabled": False}, id="no-parity"),
+    ],
+)
+def test_nobody_is_asked(
+    path: str, parity: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene(world: ProxyWorld) -> None:
+        shop = Shop(world)
+        await shop.write(path)
+        await world.until(lambda: len(shop.new.titles) == 1 and not shop.left())
+        assert shop.old.probes == shop.new.probes == []
+        assert shop.writes() == {"compared": 0}
+
+    plays(scene, monkeypatch, **parity)
+
+
+def test_not_while_an_older_write_waits_for_a_person(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene(world: ProxyWorld) -> None:
+        with contextlib.closing(Journal(world.folder)) as journal, journal.transaction():
+            append(path="/articles/1/publish", state=State.REFUSED)(journal)
+        shop = Shop(world)
+        await shop.write("/articles/1")
+        await shop.skipped("overtaken")
+        assert shop.old.probes == shop.new.probes == []
+        await shop.write("/articles/2")
+        await shop.compared(1)
+
+    plays(scene, monkeypatch)
+
+
+def test_a_write_while_the_sides_are_asked_makes_the_answers_worthless(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scene(world: ProxyWorld) -> None:
+        shop = Shop(world)
+        shop.new.wait.clear()
+        await shop.write("/articles/1")
+        await world.until(lambda: len(shop.new.probes) == 1)
+        shop.new.fails = {"/v2/articles/1"}
+        await shop.write("/articles/1")
+        shop.new.wait.set()
+        await shop.skipped("overtaken")
+        assert shop.writes()["compared"] == 0
+        shop.new.fails = set()
+        told = await shop.compared(1)
+        assert (told["equal"], shop.left()) == (1, 0), "the last write is asked about"
+
+    plays(scene, monkeypatch)
+
+
+def test_a_write_that_is_shown_before_it_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first side has changed already, and the journal will know soon."""
+
+    async def scene(world: ProxyWorld) -> None:
+        shop, pauses, shown = Shop(world), [prober.GRACE], asyncio.Event()
+        sleep = asyncio.sleep
+
+        async def meanwhile(seconds: float) -> None:
+            if seconds in pauses:
+                pauses.clear()
+                shown.set()
+                await world.until(lambda: shop.left() > 0)
+            await sleep(seconds)
+
+        monkeypatch.setattr(asyncio, "sleep", meanwhile)
+        shop.new.wait.clear()
+        await shop.write("/articles/1")
+        await world.until(lambda: bool(shop.new.probes))
+        shop.new.fails = {"/v2/articles/1"}
+        shop.old.titles["/articles/1"] = "newer"
+        shop.new.titles["/articles/1"] = "older"
+        shop.new.wait.set()
+        await shown.wait()
+        await shop.write("/articles/1")
+        await shop.skipped("overtaken")
+        assert shop.writes()["different"] == 0
+
+    plays(scene, monkeypatch)
+
+
+def test_so_many_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene(world: ProxyWorld) -> None:
+        shop = Shop(world)
+        for number in range(3):
+            await shop.write(f"/articles/{number}")
+        await shop.skipped("busy", 2)
+        await shop.compared(1)
+
+    plays(scene, monkeypatch, probes_per_second=0.01)
+
+
+def test_second_writes_that_a_new_configuration_switches_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scene(world: ProxyWorld) -> None:
+        shop, config = Shop(world), configure()(world)
+        off = config.model_copy(update={"second_writes": SecondWrites(enabled=False)})
+        world.proxy.apply(off, NO_TRUST)
+        await shop.write("/articles/1")
+        world.proxy.apply(config, NO_TRUST)
+        await shop.write("/articles/2")
+        await shop.compared(1)
+        assert list(shop.new.titles) == ["/articles/2"]
+
+    plays(scene, monkeypatch)
