@@ -7,13 +7,13 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-MAX_NAME: Final = 64
-"""Characters of a table's name; what is longer is none."""
 MAX_QUERY: Final = 20_000
 """Characters of a query that are looked at."""
 _COLLECTION: Final = ("db.collection.name", "db.sql.table", "db.mongodb.collection")
 _OPERATION: Final = ("db.operation.name", "db.operation")
 _QUERY: Final = ("db.query.text", "db.statement")
+_is_word: Final = re.compile(r"[\w$-]{1,64}").fullmatch
+"""A table's name, and nothing that a value or a terminal could be in."""
 _writes: Final = re.compile(
     "insert|update|delete|replace|merge|upsert|truncate|findandmodify|bulkwrite", re.I
 ).match
@@ -57,4 +57,4 @@ def _name(written: str) -> str:
     """Without schema, quotes and case; empty for what is no name."""
     name = re.findall(_PART, written)[-1:] or [""]
     plain = name[0].strip('"`[]').lower()
-    return plain if len(plain) <= MAX_NAME and plain != "set" else ""
+    return plain if _is_word(plain) and plain != "set" else ""

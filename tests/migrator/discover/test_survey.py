@@ -124,6 +124,7 @@ REQUESTS = st.lists(
         ),
         st.sampled_from([200, 500]),
         who=st.sampled_from([None, 1, 2]),
+        tables=st.frozensets(st.sampled_from(["orders", "notes"])),
     ),
     min_size=1,
     max_size=40,

@@ -27,6 +27,7 @@ from migrator.discover.tables import tables_of, written
             id="two",
         ),
         pytest.param("SELECT * FROM orders FOR UPDATE OF orders", set(), id="read"),
+        pytest.param("DELETE FROM `a\x1bb`", set(), id="no-word"),
         pytest.param("SELECT 'INSERT INTO x' -- DELETE FROM y", set(), id="in-a-text"),
         pytest.param("TRUNCATE " + "x" * 65, set(), id="no-name"),
     ],

@@ -14,7 +14,7 @@ from cms.kit.store import APPLIED, Store
 
 KEY = "Idempotency-Key"
 MIRROR = "X-Migrator-Mirror"
-"""Put there by the proxy: `read` or `write`."""
+"""Put there by the proxy: `read`, `write` or `probe`."""
 
 
 def request_id() -> str | None:
