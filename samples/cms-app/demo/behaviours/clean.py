@@ -28,7 +28,8 @@ def play(trial: Trial) -> None:
         for name in capabilities:
             scene.wait(name, "completed")
         cells = scene.system.cells()
-        pairs = {each["capability"]: each for each in scene.system.run("parity", "list")}
+        told = scene.system.run("parity", "list")
+        pairs = {each["capability"]: each for each in told if each["access"] == "read"}
         scene.finish()
     for name, each in capabilities.items():
         steps = scene.steps(name)
