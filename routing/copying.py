@@ -7,7 +7,7 @@ from pathlib import Path
 from routing.config import Parity, ProxyConfig
 from routing.copies import Copier
 from routing.copy_stats import CopyStats
-from routing.decision import Decision
+from routing.decision import Decision, Evaluation
 from routing.group import Group
 from routing.journal_sender import Destination, JournalSender
 from routing.mirror import Mirror, ReadCopier
@@ -15,11 +15,11 @@ from routing.parity.observing import Observer
 from routing.prober import Prober
 from routing.prober import Resolve as Ask
 from routing.second_writes import SecondWriter, WriteCopier
-from routing.stages import Access, Side, Stage
+from routing.stages import Access, Side
 from routing.table import Route
 
-Find = Callable[[str, str, Side, bytes], tuple[Group, Stage] | None]
-"""Group and present stage by capability, service, side and context header; None: the
+Find = Callable[[str, str, Side, bytes], tuple[Group, Evaluation] | None]
+"""Group and present evaluation by capability, service, side and context header; None: the
 configuration has no such thing."""
 
 

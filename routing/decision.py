@@ -19,6 +19,8 @@ class Evaluation:
     reason: str
     version: int | None
     variation: int | None = None
+    prerequisite: str | None = None
+    """Key of the flag that keeps this one off; None unless that is the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +37,20 @@ class Decision:
     `complete`: there the monolith is no longer written to, and a write there would be lost."""
 
 
-def decide(route: Route | None, access: Access, stage: Stage) -> Decision:
-    """The stage table's answer; no route means the monolith."""
+def decide(
+    route: Route | None, access: Access, stage: Stage, *, switched_off: bool = False
+) -> Decision:
+    """The stage table's answer; no route means the monolith. `switched_off`: a service that the
+    capability needs is, so that its writes are owed to it."""
     if route is None:
         return Decision(None, None, Side.OLD, None, repeat_writes=False)
     handling = TABLE[stage, access]
     copied = route.mirror_reads if access is Access.READ else route.second_writes
+    also = Side.NEW if switched_off and access is Access.WRITE else handling.also
     return Decision(
         capability=route.capability,
         stage=stage,
         origin=handling.authoritative,
-        also=handling.also if copied else None,
+        also=also if copied else None,
         repeat_writes=handling.authoritative is Side.NEW and stage is not Stage.COMPLETE,
     )

@@ -133,7 +133,13 @@ class Evaluator:
             reason = detail.reason.get("errorKind", reason)
         stage = parse_stage(detail.value)
         given = Given(flag, detail.variation_index, version, stage.value)
-        evaluation = Evaluation(stage, str(reason), version, detail.variation_index)
+        evaluation = Evaluation(
+            stage,
+            str(reason),
+            version,
+            detail.variation_index,
+            detail.reason.get("prerequisiteKey"),
+        )
         return evaluation, self.counts.tally(given, known.document)
 
 

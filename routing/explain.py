@@ -118,7 +118,9 @@ def explain(
         evaluation = settle(evaluation, told[route.capability])
     access = None if route is None else access_of(request.method, route.access)
     stage = Stage.OFF if evaluation is None else evaluation.stage
-    decision = decide(route, access or Access.READ, stage)
+    off = None if evaluation is None else evaluation.prerequisite
+    switched_off = route is not None and off in route.switches
+    decision = decide(route, access or Access.READ, stage, switched_off=switched_off)
     new = route is not None and decision.origin is Side.NEW
     target = request.path + b"?" + request.query if request.query else request.path
     redirect = b""

@@ -115,6 +115,8 @@ class Content:
     head: bytes
     body: bytes
     probe: bytes
+    stage: str
+    """That its context had."""
 
 
 class Journal:
@@ -294,7 +296,7 @@ class Journal:
         found: dict[int, Content] = {}
         for id in ids:
             row = self._sql.execute(
-                "SELECT method, context, head, body, probe FROM writes"
+                "SELECT method, context, head, body, probe, stage FROM writes"
                 " WHERE id = ? AND state = 'pending'",
                 (id,),
             ).fetchone()

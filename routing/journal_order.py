@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from routing.decision import Evaluation
+from routing.decisions import SERVED
 from routing.stages import Side, Stage
 
 FIRST_PAUSE = 0.2
@@ -77,6 +79,12 @@ def may_send(side: Side, stage: Stage) -> bool:
     """Whether the stage now in force lets an entry go. A flag that is off keeps the service from
     everything; what the service has acknowledged is always owed to the monolith."""
     return side is Side.OLD or stage is not Stage.OFF
+
+
+def is_owed(stage: str, evaluation: Evaluation) -> bool:
+    """Whether the service is to get a write of `stage` that it may not get now. One of `off` was
+    journalled because a service was switched off, and is not, if its context is at `off` anyway."""
+    return stage != Stage.OFF or evaluation.reason not in SERVED
 
 
 def pause(attempts: int) -> float:

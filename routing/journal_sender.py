@@ -20,10 +20,11 @@ from typing import Final
 
 from routing.config import SecondWrites
 from routing.copy_stats import CopyCell
+from routing.decision import Evaluation
 from routing.delivery import Delivery, Outcome
 from routing.group import Group
 from routing.journal import FILE, Content, Journal, State
-from routing.journal_order import Entry, Order, Verdict, may_send, pause, verdict
+from routing.journal_order import Entry, Order, Verdict, is_owed, may_send, pause, verdict
 from routing.journal_reader import JournalReader
 from routing.journal_writer import Change, JournalWriter
 from routing.prober import Prober
@@ -39,11 +40,15 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where a second write goes now, and the stage of its context now."""
+    """Where a second write goes now, and what its context gets now."""
 
     group: Group
-    stage: Stage
+    evaluation: Evaluation
     cell: CopyCell
+
+    @property
+    def stage(self) -> Stage:
+        return self.evaluation.stage
 
 
 Resolve = Callable[[str, str, Side, bytes], Destination | None]
@@ -165,7 +170,11 @@ class JournalSender:
             return
         to = self._resolve(entry.capability, entry.service, entry.side, content.context)
         if to is None or not may_send(entry.side, to.stage):
-            self._order.hold(entry.id)
+            if to is not None and not is_owed(content.stage, to.evaluation):
+                self._order.done(entry.id)
+                self._remove(entry.id, lambda journal: journal.remove(entry.id))
+            else:
+                self._order.hold(entry.id)
             return
 
         def done(outcome: Outcome) -> None:

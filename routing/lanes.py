@@ -116,8 +116,10 @@ class Routing:
         self.groups = groups
         monolith = groups[None]
 
-        def lane(route: Route | None, access: Access, stage: Stage) -> Lane:
-            decision = decide(route, access, stage)
+        def lane(
+            route: Route | None, access: Access, stage: Stage, *, switched_off: bool = False
+        ) -> Lane:
+            decision = decide(route, access, stage, switched_off=switched_off)
             new = route is not None and decision.origin is Side.NEW
             prepared = Lane(
                 route,
@@ -141,7 +143,15 @@ class Routing:
             }
             for route in self.table.routes
         }
+        self._switched_off: dict[Route, dict[Access, Lane]] = {
+            route: {access: lane(route, access, Stage.OFF, switched_off=True) for access in Access}
+            for route in self.table.routes
+            if route.switches
+        }
 
-    def lane(self, route: Route, method: bytes, stage: Stage) -> Lane:
+    def lane(self, route: Route, method: bytes, evaluation: Evaluation) -> Lane:
         """The prepared answer."""
-        return self._lanes[route][access_of(method, route.access)][stage]
+        access = access_of(method, route.access)
+        if evaluation.prerequisite is not None and evaluation.prerequisite in route.switches:
+            return self._switched_off[route][access]
+        return self._lanes[route][access][evaluation.stage]

@@ -10,6 +10,7 @@ from routing.config import ProxyConfig
 from routing.connection_counts import ConnectionCounts
 from routing.context import CONTEXT_HEADER
 from routing.copying import Copying
+from routing.decision import Evaluation
 from routing.errors import BadMessage
 from routing.evaluator import Evaluator
 from routing.group import Group
@@ -19,7 +20,7 @@ from routing.outcomes import Outcomes
 from routing.parity.comparing import Comparing
 from routing.prober import Question
 from routing.propagation import Propagator
-from routing.stages import Side, Stage
+from routing.stages import Side
 from routing.stats import Stats
 from routing.trust import Trust
 from routing.upstreams import Groups, Upstreams
@@ -109,8 +110,8 @@ class Proxy:
 
     def _find(
         self, capability: str, service: str, side: Side, context: bytes
-    ) -> tuple[Group, Stage] | None:
-        """Where a second write goes now, and its stage now."""
+    ) -> tuple[Group, Evaluation] | None:
+        """Where a second write goes now, and what its context gets now."""
         routing = self.routing
         flag = routing.flags.get(capability)
         group = routing.groups.get(None if side is Side.OLD else service)
@@ -118,7 +119,7 @@ class Proxy:
             return None
         identity = routing.contexts.at_gateway({CONTEXT_HEADER: context})
         known = self.evaluator.known(identity, routing.contexts.build)
-        return group, self.evaluator.peek(flag, known).stage
+        return group, self.evaluator.peek(flag, known)
 
     def _question(self, capability: str, head: bytes) -> Question | None:
         """How both sides are asked now for what a write of the capability has left."""

@@ -10,7 +10,7 @@ method and then the next template is tried.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from routing.changes import Changes, PathTemplate, changes_of, probe_of
@@ -47,6 +47,8 @@ class Route:
     parity: ParityRules = _NO_RULES
     """Its own and the capability's."""
     probe: PathTemplate | None = None
+    switches: frozenset[str] = frozenset()
+    """Flags of the services that its capability needs."""
 
     @property
     def conditional(self) -> bool:
@@ -90,8 +92,9 @@ class RouteTable:
         """Names of the fields that `match` has to know of."""
         self._conditional = False
         for name, capability in capabilities.items():
+            common = capability.flag, capability.parity, capability.switches
             for rule in capability.routes:
-                self.add(route_of(rule, name, capability.flag, capability.parity))
+                self.add(route_of(rule, name, *common))
 
     def match(self, method: bytes, path: bytes, details: Details | None = None) -> Route | None:
         """The most specific route for `path` (no query), None when nothing matches.
@@ -130,8 +133,15 @@ class RouteTable:
                 leaf[method] = fork
 
 
-def route_of(rule: RouteRule, capability: str, flag: str, parity: ParityRules = _NO_RULES) -> Route:
-    """`parity`: of the capability. Raises InvalidConfig for templates that cannot be filled."""
+def route_of(
+    rule: RouteRule,
+    capability: str,
+    flag: str,
+    parity: ParityRules = _NO_RULES,
+    switches: Iterable[str] = (),
+) -> Route:
+    """`parity`, `switches`: of the capability. Raises InvalidConfig for templates that cannot be
+    filled."""
     place = f"{capability}: {rule.path}"
     return Route(
         capability=capability,
@@ -148,6 +158,7 @@ def route_of(rule: RouteRule, capability: str, flag: str, parity: ParityRules = 
         changes=changes_of(rule, place),
         parity=parity if rule.parity is None else rule.parity.before(parity),
         probe=probe_of(rule, place),
+        switches=frozenset(switches),
     )
 
 

@@ -127,7 +127,7 @@ class Visitor:
             else:
                 evaluation = propagator.settle(route, known, told)
             self.evaluation = evaluation
-            self.lane = routing.lane(route, head.method, evaluation.stage)
+            self.lane = routing.lane(route, head.method, evaluation)
         if told is not None:
             propagated = told
         elif known.fresh_until > proxy.now:

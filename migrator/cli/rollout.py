@@ -22,8 +22,7 @@ from migrator.controller.flags import claim
 from migrator.errors import InvalidInput
 from migrator.flagclient import FlagClient, RetryPolicy
 from migrator.flagclient import Target as FlagTarget
-from migrator.plan.check import service_flag
-from migrator.plan.dependencies import all_needed, needed
+from migrator.plan.dependencies import all_needed, needed, service_flag
 from migrator.plan.load import load
 from migrator.plan.model import Migration, Stage
 from migrator.rollout.verbs import Verb

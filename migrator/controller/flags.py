@@ -8,8 +8,7 @@ from typing import Any, Final
 
 from migrator.errors import InvalidInput
 from migrator.flagclient import Flag, FlagClient, Forbidden, NotSupported
-from migrator.plan.check import service_flag
-from migrator.plan.dependencies import all_needed, needed
+from migrator.plan.dependencies import all_needed, needed, service_flag
 from migrator.plan.model import Migration, Stage
 from migrator.plan.schedule import stages_of
 from migrator.rollout.events import CONTROLLER

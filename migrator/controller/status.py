@@ -10,8 +10,7 @@ from migrator.analysis.sample import NOTHING, Sample
 from migrator.analysis.stats import Counters, Key, Stats
 from migrator.analysis.watch import Watch
 from migrator.controller.loop import Controller
-from migrator.plan.check import service_flag
-from migrator.plan.dependencies import all_needed, needed
+from migrator.plan.dependencies import all_needed, needed, service_flag
 from migrator.plan.model import Stage, Step
 from migrator.plan.units import FULL_SHARE
 from migrator.rollout.state import Rollout

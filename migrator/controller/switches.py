@@ -20,8 +20,7 @@ from migrator.controller.probes import Probes
 from migrator.controller.store import EventLog
 from migrator.errors import MigratorError, Unavailable
 from migrator.flagclient import Flag, FlagClient
-from migrator.plan.check import service_flag
-from migrator.plan.dependencies import all_needed
+from migrator.plan.dependencies import all_needed, service_flag
 from migrator.plan.model import Migration, Restore
 from migrator.rollout.events import CONTROLLER, Event
 from migrator.rollout.observation import Change, Off, SeenFlag

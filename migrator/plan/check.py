@@ -6,7 +6,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from migrator.plan.dependencies import find_dependencies
+from migrator.plan.dependencies import find_dependencies, service_flag
 from migrator.plan.document import Path, show_path
 from migrator.plan.errors import nearest
 from migrator.plan.finding import Finding
@@ -27,11 +27,6 @@ _ONLY: Final = {"embedded": ("host", "port"), "launchdarkly": ("api", "base", "s
 _PARAMETER: Final = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _REFERENCE: Final = re.compile(r"\$\{([^}]*)\}")
 _ORDER: Final = {stage: index for index, stage in enumerate(Stage)}
-
-
-def service_flag(service: str) -> str:
-    """Key of the flag that switches a service off."""
-    return f"{service}-service"
 
 
 def check(plan: Migration, line: Callable[[Path], int]) -> Iterator[Finding]:

@@ -47,6 +47,11 @@ def befores(capability: Capability) -> tuple[After, ...]:
     )
 
 
+def service_flag(service: str) -> str:
+    """Key of the flag that switches a service off."""
+    return f"{service}-service"
+
+
 def needed(capabilities: Mapping[str, Capability], name: str) -> tuple[str, ...]:
     """The services without which a capability falls back to the monolith, each once: its own, and
     those of each capability that must be answered by its services before this one begins.
@@ -64,7 +69,9 @@ def needed(capabilities: Mapping[str, Capability], name: str) -> tuple[str, ...]
         names += [
             after.capability
             for after in befores(capability)
-            if _is_new(after) and after.capability not in names
+            if _is_new(after)
+            and after.capability not in names
+            and after.capability in capabilities  # what is not, is told when the plan is checked
         ]
     return tuple(found)
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
+from migrator.plan.dependencies import needed, service_flag
 from migrator.plan.model import EndpointRules, Migration, Proxy
 from routing.config import Address, Capability, EndpointStream, Listen, ProxyConfig, Upstream
 
@@ -37,7 +38,12 @@ def proxy_config(
     values = {name: getattr(said, name) for name in PASSED_ON}
     listener = {name: getattr(said, name) for name in OF_THE_LISTENER}
     capabilities = {
-        name: Capability(flag=name, routes=capability.routes, parity=capability.parity)
+        name: Capability(
+            flag=name,
+            switches=tuple(map(service_flag, needed(plan.spec.capabilities, name))),
+            routes=capability.routes,
+            parity=capability.parity,
+        )
         for name, capability in plan.spec.capabilities.items()
     }
     config = ProxyConfig(

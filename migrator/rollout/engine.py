@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from migrator.analysis.sample import NOTHING, Sample, total
 from migrator.analysis.verdict import Outcome
-from migrator.plan.check import service_flag
+from migrator.plan.dependencies import service_flag
 from migrator.plan.model import Step
 from migrator.plan.units import format_share
 from migrator.rollout.events import CONTROLLER, Event, Kind

@@ -11,7 +11,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final
 
-from migrator.plan.check import service_flag
+from migrator.plan.dependencies import service_flag
 from migrator.plan.model import Restore
 from migrator.plan.units import format_duration
 from migrator.rollout.events import CONTROLLER, Event, Kind
@@ -149,7 +149,7 @@ def advance_service(
         and healthy_since is not None
         and now - healthy_since >= restore.healthy_for
     ):
-        away = f"writes of the last {now - service.offs[-1]:.0f} s went to the monolith alone"
+        away = f"the monolith did the writes of {now - service.offs[-1]:.0f} s, which follow"
         why = f"its probe answered for {format_duration(restore.healthy_for)}; {away}"
         return event(Kind.SWITCHED_ON, CONTROLLER, why, {})
     return ()

@@ -16,8 +16,7 @@ from migrator.analysis.pulse import NOTHING as NOBODY
 from migrator.analysis.sample import NOTHING, Sample
 from migrator.analysis.stats import NO_PAIRS, Counters, Key, Pairs
 from migrator.analysis.watch import Watch
-from migrator.plan.check import service_flag
-from migrator.plan.dependencies import all_needed, needed
+from migrator.plan.dependencies import all_needed, needed, service_flag
 from migrator.plan.model import Capability, Migration, Restore, Stage, Step
 from migrator.plan.schedule import stages_of, steps
 from migrator.plan.units import FULL_SHARE

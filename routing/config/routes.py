@@ -69,5 +69,8 @@ class RouteRule(Model):
 
 class Capability(Model):
     flag: FlagKey
+    switches: tuple[FlagKey, ...] = ()
+    """Prerequisites of `flag` that are off while a service of the capability is. The monolith does
+    the writes meanwhile, and the services get them when they are on again."""
     routes: tuple[RouteRule, ...] = ()
     parity: ParityRules = ParityRules()

@@ -24,6 +24,7 @@ from routing.pool import Endpoint
 
 SDK_KEY = "sdk-0123456789abcdef"
 TOKEN = "api-0123456789abcdef"
+AUTHORIZED = {"Authorization": TOKEN}
 PATIENCE = 30.0
 SERVE = (
     "import sys; from pathlib import Path; from routing.server import ServerSettings, serve; "
@@ -163,53 +164,63 @@ class World:
 
     async def stage(self, http: httpx.AsyncClient, value: str, share: int = 100_000) -> None:
         """Set the flag and wait until every worker obeys."""
-        headers = {"Authorization": TOKEN}
-        place = f"{self.flags}/api/v2/flags/test/publishing"
-        flag = (await http.get(place, headers=headers)).json()
+        flag = (
+            await http.get(f"{self.flags}/api/v2/flags/test/publishing", headers=AUTHORIZED)
+        ).json()
         ids = {v["value"]: v["_id"] for v in flag["variations"]}
         weights = {ids["off"]: 100_000 - share, ids[value]: share}
         if value == "off":
             weights = {ids["off"]: 100_000}
-        changed = await http.patch(
-            place,
-            headers={
-                **headers,
-                "Content-Type": "application/json; domain-model=launchdarkly.semanticpatch",
-            },
-            json={
-                "environmentKey": "production",
-                "instructions": [
-                    {"kind": "turnFlagOn"},
-                    {
-                        "kind": "updateFallthroughVariationOrRollout",
-                        "rolloutContextKind": "user",
-                        "rolloutWeights": {i: w for i, w in weights.items() if w},
-                    },
-                ],
+        version = await self.change(
+            http,
+            "publishing",
+            {"kind": "turnFlagOn"},
+            {
+                "kind": "updateFallthroughVariationOrRollout",
+                "rolloutContextKind": "user",
+                "rolloutWeights": {i: w for i, w in weights.items() if w},
             },
         )
-        version = changed.raise_for_status().json()["environments"]["production"]["version"]
 
         async def everywhere() -> bool:
-            flags = (await http.get(f"{self.admin}/flags")).json()["flags"]
-            (workers,) = (flag["workers"] for flag in flags if flag["key"] == "publishing")
-            return all(worker["version"] == version for worker in workers)
+            return await self.known(http) == {version}
 
         await until(everywhere)
         self.old.seen.clear()
         self.new.seen.clear()
 
+    async def known(self, http: httpx.AsyncClient) -> set[int]:
+        """The versions of the capability's flag that workers have."""
+        flags = (await http.get(f"{self.admin}/flags")).json()["flags"]
+        (workers,) = (flag["workers"] for flag in flags if flag["key"] == "publishing")
+        return {worker["version"] for worker in workers}
+
+    async def change(self, http: httpx.AsyncClient, key: str, *instructions: object) -> int:
+        """The flag's new version."""
+        semantic = "application/json; domain-model=launchdarkly.semanticpatch"
+        answer = await http.patch(
+            f"{self.flags}/api/v2/flags/test/{key}",
+            headers={**AUTHORIZED, "Content-Type": semantic},
+            json={"environmentKey": "production", "instructions": instructions},
+        )
+        environments = answer.raise_for_status().json()["environments"]
+        return int(environments["production"]["version"])
+
     async def turn_off(self, http: httpx.AsyncClient) -> None:
         """Kill: the flag is off for everybody. Workers obey a moment later."""
-        answer = await http.patch(
-            f"{self.flags}/api/v2/flags/test/publishing",
-            headers={
-                "Authorization": TOKEN,
-                "Content-Type": "application/json; domain-model=launchdarkly.semanticpatch",
-            },
-            json={"environmentKey": "production", "instructions": [{"kind": "turnFlagOff"}]},
+        await self.change(http, "publishing", {"kind": "turnFlagOff"})
+
+    async def add_switch(self, http: httpx.AsyncClient) -> None:
+        """`articles-service`, on, which the capability's flag has as prerequisite from now on."""
+        variations = [{"value": True}, {"value": False}]
+        body = {"key": "articles-service", "name": "articles", "variations": variations}
+        answer = await http.post(
+            f"{self.flags}/api/v2/flags/test", headers=AUTHORIZED, json={**body, "kind": "boolean"}
         )
-        answer.raise_for_status()
+        yes = answer.raise_for_status().json()["variations"][0]["_id"]
+        await self.change(http, "articles-service", {"kind": "turnFlagOn"})
+        required = {"key": "articles-service", "variationId": yes}
+        await self.change(http, "publishing", {"kind": "addPrerequisite", **required})
 
     async def stats(self, http: httpx.AsyncClient) -> dict[str, Any]:
         stats: dict[str, Any] = (await http.get(f"{self.admin}/stats")).json()

@@ -17,6 +17,8 @@ from routing.journal import Journal
 Begin = Callable[[], AbstractAsyncContextManager[Any]]
 Until = Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]
 ALICE = {"x-user": "alice"}
+NEW_CONNECTION = {**ALICE, "connection": "close"}
+"""Which any worker may take."""
 
 
 class Recorder:
@@ -238,6 +240,44 @@ async def the_flag_goes_off_while_the_service_is_owed_a_write(play: Play) -> Non
     play.at = "live"
 
 
+async def a_service_is_switched_off(play: Play) -> None:
+    """What the monolith does meanwhile the service gets when it is on again, unless that user's
+    writes were none of its business."""
+    await play.stage("live")
+    await play.world.add_switch(play.http)
+    await play.world.change(play.http, "articles-service", {"kind": "turnFlagOff"})
+
+    async def nobody_is_at_the_service() -> bool:
+        play.clear()
+        answers = [await play.http.get(play.url, headers=NEW_CONNECTION) for _ in range(12)]
+        decisions = [answer.headers["x-migrator-decision"] for answer in answers]
+        return all("PREREQUISITE_FAILED" in decision for decision in decisions)
+
+    await play.until(nobody_is_at_the_service)
+    play.clear()
+    assert await play.write(b"meanwhile", key='"meanwhile"') == 200
+    assert [body for _, body in play.old.requests] == [b"meanwhile"]
+    (told,) = await play.journal("pending")
+    assert (told["stage"], told["side"]) == ("off", "new")
+    assert play.new.requests == play.new.copies == []
+    await play.world.change(play.http, "articles-service", {"kind": "turnFlagOn"})
+    await play.copied(play.new)
+    ((head, body),) = play.new.copies
+    assert (value(head, "Idempotency-Key"), body) == (b'"meanwhile"', b"meanwhile")
+    await play.drained()
+
+    await play.world.change(play.http, "articles-service", {"kind": "turnFlagOff"})
+    await play.until(nobody_is_at_the_service)
+    assert await play.write(b"of nobody") == 200
+    await play.world.stage(play.http, "off")
+    play.at = "off"
+    assert [each["size"] for each in await play.journal("pending")] == [9]
+    play.clear()
+    await play.world.change(play.http, "articles-service", {"kind": "turnFlagOn"})
+    await play.drained()
+    assert play.new.requests == play.new.copies == []
+
+
 async def the_monolith_takes_it_instead(play: Play) -> None:
     await play.stage("live")
     await play.world.new.stop()
@@ -356,6 +396,7 @@ PLAYS = (
     the_flag_goes_off_while_the_service_is_owed_a_write,
     the_flag_goes_off_while_the_monolith_is_owed_a_write,
     the_monolith_takes_it_instead,
+    a_service_is_switched_off,
     figures,
 )
 
@@ -365,12 +406,14 @@ def test_one_running_proxy(begin: Begin, free_port: int, wait_until: Until) -> N
     route = {"path": "/articles/{id}", "service": "articles"}
     alone = {"path": "/alone/{id}", "service": "articles"}
     alone |= {"mirror_reads": False, "second_writes": False}  # type: ignore[dict-item]
+    switches = ["articles-service"]
+    capability = {"flag": "publishing", "routes": [route, alone], "switches": switches}
 
     async def run() -> None:
         async with begin() as world, httpx.AsyncClient(trust_env=False, timeout=20) as http:
             world.start_proxy(
                 free_port,
-                capabilities={"publishing": {"flag": "publishing", "routes": [route, alone]}},
+                capabilities={"publishing": capability},
                 second_writes={"body": 200_000, "timeout": 2.0},
                 parity={"noise_share": 0},  # no read is repeated at the monolith to learn its noise
             )

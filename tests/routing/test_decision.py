@@ -42,6 +42,14 @@ def test_routes_that_opt_out() -> None:
             assert decision == replace(decide(ROUTE, access, stage), also=None)
 
 
+def test_writes_are_owed_to_a_service_that_is_switched_off() -> None:
+    for access, also in ((Access.READ, None), (Access.WRITE, NEW)):
+        decision = decide(ROUTE, access, Stage.OFF, switched_off=True)
+        assert (decision.origin, decision.also) == (OLD, also)
+    alone = replace(ROUTE, second_writes=False)
+    assert decide(alone, Access.WRITE, Stage.OFF, switched_off=True).also is None
+
+
 def test_no_route_means_the_monolith() -> None:
     for stage in Stage:
         decision = decide(None, Access.WRITE, stage)

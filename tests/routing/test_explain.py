@@ -30,6 +30,7 @@ CONFIG = ProxyConfig.model_validate(
         "capabilities": {
             "publishing": {
                 "flag": "publishing-flag",
+                "switches": ["articles-service"],
                 "routes": [{"path": "/articles/{id}", "service": "articles"}],
             }
         },
@@ -70,6 +71,20 @@ def test_origin(
     assert document["fallback"] == (fallback and (f"http://127.0.0.1:{fallback}",))
     assert document["context"] == {"kind": "user", "key": "alice"}
     assert not document["minted"]
+
+
+@pytest.mark.parametrize(
+    ("method", "prerequisite", "also"),
+    [("PUT", "articles-service", "new"), ("GET", "articles-service", None), ("PUT", "beta", None)],
+)
+def test_a_service_that_is_switched_off(method: str, prerequisite: str, also: str | None) -> None:
+    reason = "PREREQUISITE_FAILED"
+    found = told(
+        head(f"{method} /articles/1 HTTP/1.1"),
+        lambda *_: Evaluation(Stage.OFF, reason, 7, prerequisite=prerequisite),
+    ).document()
+    assert (found["origin"]["side"], found["also"]) == ("old", also)
+    assert found["flag"]["reason"] == reason
 
 
 def test_flag_and_route() -> None:

@@ -8,12 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from routing.decision import Evaluation
 from routing.journal_order import (
     CONFLICTS,
     LONGEST_PAUSE,
     Entry,
     Order,
     Verdict,
+    is_owed,
     may_send,
     pause,
     verdict,
@@ -52,6 +54,19 @@ def test_verdicts(status: int | None, method: str, attempts: int, expected: Verd
 def test_an_off_flag_keeps_entries_from_the_service_alone(stage: Stage) -> None:
     assert may_send(Side.OLD, stage)
     assert may_send(Side.NEW, stage) == (stage is not Stage.OFF)
+
+
+@pytest.mark.parametrize(
+    ("stage", "reason", "owed"),
+    [
+        pytest.param("off", "PREREQUISITE_FAILED", True, id="still-switched-off"),
+        pytest.param("off", "OFF", True, id="a-person-may-turn-the-flag-on-again"),
+        pytest.param("off", "FALLTHROUGH", False, id="never-was-the-service's"),
+        pytest.param("dualwrite", "FALLTHROUGH", True, id="was-the-service's"),
+    ],
+)
+def test_what_is_owed(stage: str, reason: str, owed: bool) -> None:
+    assert is_owed(stage, Evaluation(Stage.OFF, reason, 1)) == owed
 
 
 def test_pauses_grow_to_a_limit() -> None:

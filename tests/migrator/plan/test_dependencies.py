@@ -12,8 +12,7 @@ from ldclient import Context
 from evaluation_builders import a_world
 from flag_builders import a_boolean, a_staged, within
 from flags.model import Flag, Prerequisite, Serve
-from migrator.plan.check import service_flag
-from migrator.plan.dependencies import all_needed, needed
+from migrator.plan.dependencies import all_needed, needed, service_flag
 from migrator.plan.errors import PlanErrors
 from migrator.plan.load import parse
 from migrator.plan.model import After, Migration, Stage

@@ -117,6 +117,10 @@ def test_defaults_are_the_proxys_own(small: str) -> None:
         }
 
 
+def test_capabilities_say_who_switches_them_off(small: str) -> None:
+    assert document(small).capabilities["publishing"].switches == ("articles-service",)
+
+
 RULES = """
       replicas: 2
       health_check: {path: /readyz, interval: 250ms, timeout: 1m}
@@ -134,7 +138,7 @@ def test_rules_for_endpoints(small: str) -> None:
     assert set(Upstream.model_fields) - set(Service.model_fields) == {"endpoints"}
     assert set(Service.model_fields) - set(EndpointRules.model_fields) - set(
         Workload.model_fields
-    ) == {"replicas", "hedge"}
+    ) == {"replicas", "hedge", "restore"}
     after = "      command: [python, -m, articles]"
     rules = RULES.replace("      replicas: 2\n", "").replace("      hedge: {after: 20ms}\n", "")
     plan = small.replace(after, f"{after}{RULES.rstrip()}").replace(
