@@ -194,7 +194,7 @@ class Worker:
 
     async def _follow(self) -> None:
         """Take orders until told to stop, or until some time after the parent is gone."""
-        while line := await self._orders.readline():
+        while line := await self._order():
             order = json.loads(line)
             if order.get("stop"):
                 self._patient = False
@@ -216,6 +216,12 @@ class Worker:
             await asyncio.sleep(ORPHAN)
             self._patient = True
         self._stop.set()
+
+    async def _order(self) -> bytes:
+        """The next order; nothing if the parent is gone."""
+        with contextlib.suppress(OSError):  # a reset, if it had not read the last report
+            return await self._orders.readline()
+        return b""
 
     async def _report(self) -> None:
         while True:

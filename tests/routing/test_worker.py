@@ -3,9 +3,11 @@
 import asyncio
 import contextlib
 import json
+import select
+import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
@@ -13,12 +15,19 @@ from typing import Any
 from routing.key_files import make_decision_key
 
 Begin = Callable[[], AbstractAsyncContextManager[Any]]
+Until = Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]
 Report = dict[str, Any]
 MAX_LINE = 1024 * 1024
 
 
 class Worker:
-    def __init__(self, reports: asyncio.StreamReader, orders: asyncio.StreamWriter) -> None:
+    def __init__(
+        self,
+        process: asyncio.subprocess.Process,
+        reports: asyncio.StreamReader,
+        orders: asyncio.StreamWriter,
+    ) -> None:
+        self.process = process
         self._reports = reports
         self._orders = orders
 
@@ -30,6 +39,15 @@ class Worker:
         async with asyncio.timeout(30):
             report: Report = json.loads(await self._reports.readline())
             return report
+
+    async def leave(self) -> None:
+        """Be gone with a report unread, as a parent is that was killed."""
+        transport = self._orders.transport
+        assert isinstance(transport, asyncio.Transport)
+        transport.pause_reading()
+        ours = transport.get_extra_info("socket")
+        await asyncio.to_thread(select.select, [ours.fileno()], [], [], 30)
+        transport.abort()
 
     async def until(self, done: Callable[[Report], bool]) -> None:
         while not done(await self.report()):
@@ -54,13 +72,14 @@ async def working(state: Path, environment: dict[str, str], **start: Any) -> Asy
         )
         sockets = {"edge": edge.fileno(), "gateway": gateway.fileno()}
         reports, orders = await asyncio.open_unix_connection(sock=ours, limit=MAX_LINE)
-        worker = Worker(reports, orders)
+        worker = Worker(process, reports, orders)
         worker.order(id=0, generation=1, flags_first=False, state=str(state), **sockets, **start)
         theirs.close()
         try:
             yield worker
         finally:
-            worker.order(stop=True)
+            if not orders.is_closing():
+                worker.order(stop=True)
             async with asyncio.timeout(30):
                 while await reports.readline():
                     pass
@@ -112,5 +131,25 @@ def test_orders(begin: Begin) -> None:
                 await worker.until(lambda report: [*report["known"]] == ["other"])
             log = (world.folder / "worker.log").read_text()
             assert log.count("config.refused") == len(refused)
+
+    asyncio.run(run())
+
+
+def test_a_parent_that_was_killed(begin: Begin, wait_until: Until) -> None:
+    async def run() -> None:
+        async with begin() as world:
+            make_decision_key(world.folder)
+            log = world.folder / "worker.log"
+
+            async def noticed() -> bool:
+                return "parent.gone" in log.read_text()
+
+            async with working(
+                world.folder, world.environment(), config=world.config(), endpoints={}
+            ) as worker:
+                await worker.report()
+                await worker.leave()
+                await wait_until(noticed)
+                worker.process.send_signal(signal.SIGTERM)
 
     asyncio.run(run())
