@@ -160,9 +160,13 @@ class Exchange:
         self._pending.take()
 
     def late(self) -> None:
-        """The time set by `expect_progress` has passed and the origin is to blame."""
+        """The time set by `expect_progress` has passed, and the client is not to blame."""
         self._end_attempt()
-        if self.answered:
+        if self._held is not None:
+            # The origin has answered: it is the journal that is slow.
+            self._held = None
+            self._client.fail(STATUS_OF[Failure.SLOW])
+        elif self.answered:
             if self.record is not None:
                 self.record.breaks()
             self._client.abort()
