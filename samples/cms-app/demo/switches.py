@@ -6,13 +6,14 @@ from demo.summary import SwitchOff
 from demo.system import System
 
 SETTLE = 1.5
-"""Seconds after a switch-off until the figures are read: wrong requests had time to come."""
+"""Seconds after a switch-off until the figures are read: the event comes before the change of the
+flag, and wrong requests had time to come."""
 
 
 def measure(system: System, flag: str, capability: str, fault_at: float | None) -> SwitchOff:
     """When the flag server stored the change, and when a proxy last chose the service."""
-    entry = system.last_change(flag)
     time.sleep(SETTLE)
+    entry = system.last_change(flag)
     decided = [
         cell["last_decided_at"]
         for cell in system.cells()

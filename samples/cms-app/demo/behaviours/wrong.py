@@ -22,6 +22,7 @@ def play(trial: Trial) -> None:
         scene.faults("user-management", {"wrong_answers": SHARE})
         problem = _wrong_answer(scene)
         back = scene.wait("accounts", "rolled_back")
+        scene.wait("accounts", "flag_applied", after=back["seq"])
         on = scene.system.flag("accounts")["on"]
         requests = asked(scene.system.cells(), "accounts")
         scene.finish()
