@@ -363,18 +363,20 @@ async def what_only_an_operator_can_repeat(play: Play) -> None:
 
 
 async def figures(play: Play) -> None:
-    await play.drained()
+    await play.stage("dualwrite")
 
     async def counted() -> bool:
         cells = (await play.world.stats(play.http))["copies"]
         return {cell["access"] for cell in cells if cell["requests"]} == {"read", "write"}
 
     async def compared() -> bool:
+        await play.write()
         parity = (await play.world.stats(play.http))["parity"]
         return any(cell["access"] == "write" and cell["equal"] for cell in parity)
 
     await play.until(counted)
     await play.until(compared)
+    await play.drained()
     stats = await play.world.stats(play.http)
     assert {each["state"] for each in stats["second_writes"]} == {"incomplete", "unknown"}
     text = (await play.http.get(f"{play.world.admin}/metrics")).text

@@ -22,8 +22,8 @@ streams = st.lists(
 ).map("".join)
 
 
-def read(content: bytes, step: int) -> list[Event]:
-    reader = EventReader(LIMIT)
+def read(content: bytes, step: int, limit: int = LIMIT) -> list[Event]:
+    reader = EventReader(limit)
     return [
         event
         for at in range(0, len(content), step)
@@ -34,7 +34,7 @@ def read(content: bytes, step: int) -> list[Event]:
 @given(streams, st.integers(1, 30))
 def test_as_another_parser_reads_it(text: str, step: int) -> None:
     content = text.encode()
-    found = [(event.name, event.data) for event in read(content, step)]
+    found = [(event.name, event.data) for event in read(content, step, len(content))]
     assert found == [(each.event, each.data) for each in sse.events(content)]
 
 

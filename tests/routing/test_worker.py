@@ -45,8 +45,9 @@ class Worker:
         transport = self._orders.transport
         assert isinstance(transport, asyncio.Transport)
         transport.pause_reading()
-        ours = transport.get_extra_info("socket")
-        await asyncio.to_thread(select.select, [ours.fileno()], [], [], 30)
+        unread = select.poll()
+        unread.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
+        await asyncio.to_thread(unread.poll, 30_000)
         transport.abort()
 
     async def until(self, done: Callable[[Report], bool]) -> None:
