@@ -26,4 +26,5 @@ def test_wrong_data_is_stopped_before_any_user_sees_it(tmp_path: Path) -> None:
     assert all(check["seen"] for check in wrong["checks"])
     entered = [e["why"] for e in wrong["events"] if e["kind"] == "step_entered"]
     assert entered == ["dualwrite 100%", "shadow 100%"]
-    assert wrong["events"][-1]["why"].startswith("parity: ")
+    (back,) = (e for e in wrong["events"] if e["kind"] == "rolled_back")
+    assert back["why"].startswith("parity: ")
