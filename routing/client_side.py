@@ -356,7 +356,7 @@ class ClientConnection(BatchedProtocol):
             forward = self._lane.changes.response(forward)
         if b"\nDate:" not in forward and _DATE(forward) is None:
             # RFC 9110, 6.6.1.
-            forward += f"Date: {formatdate(usegmt=True)}\r\n".encode()
+            forward += self._proxy.date_line
         if head.body == UNTIL_CLOSE or self._proxy.draining or not self.request_complete:
             self._closes = True
         if self.wants_payload:

@@ -1,6 +1,7 @@
 """What the connections of one worker share: the routing in force, the clock, the origins."""
 
 import asyncio
+from email.utils import formatdate
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -29,6 +30,11 @@ from routing.watch import Watch
 TICK_SECONDS = 0.25
 
 
+def date_line() -> bytes:
+    """The field `Date` of RFC 9110, 6.6.1."""
+    return b"Date: %b\r\n" % formatdate(usegmt=True).encode()
+
+
 class Proxy:
     """`now` is the monotonic time of the last tick: exact enough for time-outs, and free."""
 
@@ -50,6 +56,8 @@ class Proxy:
         self.clients: set[ClientConnection] = set()
         self.connections = ConnectionCounts()
         self.now = monotonic()
+        self.date_line = date_line()
+        """For answers of origins without a clock; made at each tick, for it costs microseconds."""
         self.draining = False
         self.upstreams = Upstreams(self, loop, self.outbox)
         self.parity = Comparing(config, loop)
@@ -146,6 +154,7 @@ class Proxy:
     def pass_time(self, now: float) -> None:
         """It is `now`: what has taken too long ends."""
         self.now = now
+        self.date_line = date_line()
         for client in [
             client for client in self.clients if client.deadline < now or client.end < now
         ]:
