@@ -46,7 +46,6 @@ class Exchange:
         "_pending",
         "_repeatable",
         "_score",
-        "_status",
         "_timeouts",
         "_trials",
         "_websocket",
@@ -75,8 +74,6 @@ class Exchange:
         self._repeatable = False
         self._websocket = False
         self.answered = False
-        self._status = 0
-        """Of the answer, once it has come."""
         self._trials: Trials | None = None
         self._hedge: Hedge | None = None
         self.evaluation: Evaluation | None = None
@@ -226,7 +223,6 @@ class Exchange:
         self._client.interim(head)
 
     def on_answer(self, head: ResponseHead, body: bytes, *, complete: bool) -> None:
-        self._status = head.status
         if self.record is not None:
             self.record.is_answered(self._side, head.status, monotonic())
         if head.status >= 500 and head.status in SERVER_ERRORS:
@@ -276,7 +272,6 @@ class Exchange:
             self._let_go(complete=False)
             self.on_failure(Failure.GARBLED)
             return
-        self._status = head.status
         if self.record is not None:
             self.record.is_answered(self._side, head.status, monotonic())
         self._score.answered(head.status, fell_back=self.fell_back)
@@ -302,7 +297,7 @@ class Exchange:
         """The answer broke off after its head had reached the client."""
         self._connection = None
         # An answer that was an error is one failure, however it ends.
-        if self._status not in SERVER_ERRORS:
+        if self._score.status not in SERVER_ERRORS:
             self._group.failed(self._endpoint)
         self._score.broke(fell_back=self.fell_back)
         if self.record is not None:

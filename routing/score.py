@@ -12,7 +12,7 @@ from routing.stats import Cell
 class Score:
     """Of one request after another."""
 
-    __slots__ = ("_account", "_cell", "_counted", "_started", "_status")
+    __slots__ = ("_account", "_cell", "_counted", "_started", "status")
 
     _account: Account
     _cell: Cell
@@ -20,14 +20,15 @@ class Score:
     def __init__(self) -> None:
         self._counted = False
         self._started = 0.0
-        self._status = 0
+        self.status = 0
+        """Of the answer that the client gets, once it has come."""
 
     def begin(self, cell: Cell, account: Account) -> None:
         """A request is decided; `cell` has its counters, `account` those of its origin."""
         self._account = account
         self._cell = cell
         self._counted = False
-        self._status = 0
+        self.status = 0
         self._started = monotonic()
         cell.requests += 1
         cell.last_decided_at = time()
@@ -38,7 +39,7 @@ class Score:
 
     def answered(self, status: int, *, fell_back: bool) -> None:
         """The client gets this answer; `fell_back`: the monolith's, in place of the first one's."""
-        self._status = status
+        self.status = status
         if fell_back:
             self._cell.fallbacks += 1
         else:
@@ -50,7 +51,7 @@ class Score:
 
     def broke(self, *, fell_back: bool) -> None:
         """The answer has broken off. One that was an error is one error, however it ends."""
-        if self._status < 500 and not fell_back:
+        if self.status < 500 and not fell_back:
             self._cell.errors += 1
             self._account.failed += 1
 

@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple
 
 from migrator.analysis.counters import Counted, Tally
 from migrator.analysis.proportion import MIN_BASELINE, MIN_JUDGED, Counts, compare
-from migrator.analysis.verdict import Outcome, Verdict, chance
+from migrator.analysis.verdict import Outcome, Verdict, chance, undecided
 from migrator.plan.model import Metric
 from migrator.plan.units import FULL_SHARE, format_share
 
@@ -114,30 +114,32 @@ def _proportion(
     baseline = found.baseline.others if sign == "−" else found.baseline
     text = f"{metric.name}: new {_told(new)}, old {_told(baseline)}"
     if min(new.total, baseline.total) < MIN_JUDGED:
-        return _open(f"{text}; {metric.min_total} of each are needed")
+        return undecided(f"{text}; {metric.min_total} of each are needed")
     if not found.within:
         text += f"; limit {sign}{format_share(limit)}"
         if found.refuted:
             return Verdict(outcome=Outcome.FAILED, evidence=text)
         return chance(text, found.missing, "trials")
     if min(new.total, baseline.total) < metric.min_total:
-        return _open(f"{text}; {metric.min_total} of each are needed")
+        return undecided(f"{text}; {metric.min_total} of each are needed")
     return Verdict(outcome=Outcome.PASSED, evidence=text)
 
 
 def _value(window: MetricWindow) -> Verdict:
     metric, values = window.metric, window.values
     if values is None:
-        return _open(f"{metric.name}: no reading yet")
+        return undecided(f"{metric.name}: no reading yet")
     text = f"{metric.name}: new {_number(values.new)}"
     if metric.needs_old:
         text += f", old {_number(values.old)}"
     if not window.broken and not window.kept:
-        return _open(f"{text}; a value is needed{' of each' if metric.needs_old else ''}")
+        return undecided(f"{text}; a value is needed{' of each' if metric.needs_old else ''}")
     if window.kept:
         if window.kept >= metric.consecutive:
             return Verdict(outcome=Outcome.PASSED, evidence=text)
-        return _open(f"{text}; within its limits at {window.kept} of {metric.consecutive} readings")
+        return undecided(
+            f"{text}; within its limits at {window.kept} of {metric.consecutive} readings"
+        )
     limits = (bound.name for bound in _bounds(metric, values) if bound.broken)
     text += f"; limit {', '.join(limits)}"
     if window.broken >= metric.consecutive:
@@ -145,7 +147,7 @@ def _value(window: MetricWindow) -> Verdict:
             outcome=Outcome.FAILED,
             evidence=f"{text}, at {window.broken} readings in a row",
         )
-    return _open(f"{text}, at {window.broken} of {metric.consecutive} readings")
+    return undecided(f"{text}, at {window.broken} of {metric.consecutive} readings")
 
 
 class _Bound(NamedTuple):
@@ -173,10 +175,6 @@ def _bounds(metric: Metric, values: Values) -> Iterator[_Bound]:
         yield _Bound(ratio, -inf, metric.max_ratio, f"max ×{metric.max_ratio:g}")
     if metric.min_ratio is not None:
         yield _Bound(ratio, metric.min_ratio, inf, f"min ×{metric.min_ratio:g}")
-
-
-def _open(evidence: str) -> Verdict:
-    return Verdict(outcome=Outcome.NOT_ENOUGH_DATA, evidence=evidence)
 
 
 def _told(counts: Counts) -> str:

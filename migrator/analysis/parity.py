@@ -20,7 +20,7 @@ from migrator.analysis.alpha import ALPHA
 from migrator.analysis.proportion import MIN_JUDGED
 from migrator.analysis.sequential import Rate, log_evidence_of_increase
 from migrator.analysis.stats import NO_PAIRS, Counters, Pairs
-from migrator.analysis.verdict import Outcome, Verdict
+from migrator.analysis.verdict import WORST_FIRST, Outcome, Verdict, undecided
 from migrator.plan.model import ParityLimit
 from migrator.plan.units import FULL_SHARE, format_share
 
@@ -50,7 +50,7 @@ def judge_parity(pairs: Pairs, limit: ParityLimit) -> Verdict:
     """The verdict on a window's mirrored reads."""
     verdict = _judge(pairs, limit, "parity", "reads")
     if verdict.outcome is not Outcome.FAILED and pairs.compared < limit.min_compared:
-        return _open(f"parity: {pairs.compared} of {limit.min_compared} reads compared so far")
+        return undecided(f"parity: {pairs.compared} of {limit.min_compared} reads compared so far")
     return verdict
 
 
@@ -69,23 +69,18 @@ def _judge(pairs: Pairs, limit: ParityLimit, subject: str, what: str) -> Verdict
             text += f"; most often {pairs.most}"
         return Verdict(outcome=Outcome.FAILED, evidence=text)
     if pairs.different + pairs.open > allowed * pairs.compared:
-        return _open(f"{text}; could still be chance or noise")
+        return undecided(f"{text}; could still be chance or noise")
     return Verdict(outcome=Outcome.PASSED, evidence=text)
 
 
 def worse(one: Verdict, other: Verdict) -> Verdict:
     """The verdict of both: a failure before what is open, and that before a pass."""
-    order = (Outcome.FAILED, Outcome.NOT_ENOUGH_DATA, Outcome.PASSED)
-    if order.index(other.outcome) < order.index(one.outcome):
+    if WORST_FIRST.index(other.outcome) < WORST_FIRST.index(one.outcome):
         return other
     if one.outcome is Outcome.PASSED:
         evidence = f"{one.evidence}; {other.evidence}"
         return Verdict(outcome=Outcome.PASSED, evidence=evidence)
     return one
-
-
-def _open(evidence: str) -> Verdict:
-    return Verdict(outcome=Outcome.NOT_ENOUGH_DATA, evidence=evidence)
 
 
 def _share(pairs: Pairs, what: str) -> str:

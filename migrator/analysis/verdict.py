@@ -43,7 +43,7 @@ class Outcome(StrEnum):
     NOT_ENOUGH_DATA = "not_enough_data"
 
 
-_WORST_FIRST: Final = (Outcome.FAILED, Outcome.NOT_ENOUGH_DATA, Outcome.PASSED)
+WORST_FIRST: Final = (Outcome.FAILED, Outcome.NOT_ENOUGH_DATA, Outcome.PASSED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,15 +69,15 @@ def judge(
     """
     new, old = watch.new, watch.old
     if new.requests < min(needed, MIN_JUDGED):
-        return _open(f"{new.requests} of {needed} requests at the service so far")
+        return undecided(f"{new.requests} of {needed} requests at the service so far")
     past = history if old.requests < MIN_BASELINE else NOTHING
     found = list(_metrics(new, old, past, limits))
-    worst = min(found, key=lambda verdict: _WORST_FIRST.index(verdict.outcome))
+    worst = min(found, key=lambda verdict: WORST_FIRST.index(verdict.outcome))
     # Few requests can look bad by chance: only a pass may be given on an explicit small number.
     if worst.outcome is Outcome.FAILED and new.requests < MIN_JUDGED:
         return replace(worst, outcome=Outcome.NOT_ENOUGH_DATA)
     if worst.outcome is Outcome.PASSED and new.requests < needed:
-        return _open(f"{new.requests} of {needed} requests at the service so far")
+        return undecided(f"{new.requests} of {needed} requests at the service so far")
     return worst
 
 
@@ -89,10 +89,11 @@ def confirm(watch: Watch, verdict: Verdict) -> tuple[Watch, Verdict]:
     watch = replace(watch, suspected=since)
     if watch.at - since >= CONFIRM:
         return watch, verdict
-    return watch, _open(verdict.evidence)
+    return watch, undecided(verdict.evidence)
 
 
-def _open(evidence: str, missing: int = 0) -> Verdict:
+def undecided(evidence: str, missing: int = 0) -> Verdict:
+    """Not enough data yet."""
     return Verdict(outcome=Outcome.NOT_ENOUGH_DATA, evidence=evidence, missing=missing)
 
 
@@ -175,7 +176,7 @@ def chance(text: str, missing: int, what: str = "requests") -> Verdict:
     text += "; could still be chance"
     if missing:
         text += f", about {missing:,} more {what} would tell"
-    return _open(text, missing)
+    return undecided(text, missing)
 
 
 def _the_same(quantile: float) -> float:

@@ -17,7 +17,7 @@ from migrator.analysis.metric import NO_COUNTS, MetricWindow, judge_metric
 from migrator.analysis.otlp import Received
 from migrator.analysis.parity import worse
 from migrator.analysis.proportion import Counts
-from migrator.analysis.verdict import Outcome, Verdict
+from migrator.analysis.verdict import Verdict, undecided
 from migrator.controller.metric_sources import Asked, MetricSources
 from migrator.errors import MigratorError
 from migrator.flagclient import FlagClient
@@ -88,11 +88,11 @@ class Metrics:
         evidence = refuted_at(limits).metric
         jobs = self._jobs(rollout)
         if not jobs:
-            return worse(verdict, _open(limits.metrics[0].name, _UNREAD))
+            return worse(verdict, undecided(f"{limits.metrics[0].name}: {_UNREAD}"))
         for job in jobs:
             metric = job.window.metric
             if job.problem:
-                found = _open(metric.name, job.problem)
+                found = undecided(f"{metric.name}: {job.problem}")
             else:
                 past = rollout.metrics.get(metric.name, NO_COUNTS)
                 found = judge_metric(job.window, past=past, refuted_at=evidence)
@@ -157,7 +157,3 @@ class Metrics:
                 "metric.read.failed capability=%s metric=%s %s", asked.capability, name, problem
             )
         job.problem = problem
-
-
-def _open(name: str, why: str) -> Verdict:
-    return Verdict(outcome=Outcome.NOT_ENOUGH_DATA, evidence=f"{name}: {why}")
