@@ -22,7 +22,7 @@ from routing.message import (
     RequestHead,
     ResponseHead,
 )
-from routing.outbox import BatchedProtocol
+from routing.outbox import DIRECT, BatchedProtocol
 from routing.pending_body import MAX_PENDING
 from routing.problems import problem
 from routing.visitor import Visitor
@@ -352,9 +352,11 @@ class ClientConnection(BatchedProtocol):
 
     def answer(self, head: ResponseHead, body: bytes, *, complete: bool) -> None:
         forward = head.forward
+        dated = head.dated
         if self._lane.changes is not None and not self._exchange.fell_back:
             forward = self._lane.changes.response(forward)
-        if b"\nDate:" not in forward and _DATE(forward) is None:
+            dated = _DATE(forward) is not None
+        if not dated:
             # RFC 9110, 6.6.1.
             forward += self._proxy.date_line
         if head.body == UNTIL_CLOSE or self._proxy.draining or not self.request_complete:
@@ -363,7 +365,11 @@ class ClientConnection(BatchedProtocol):
             forward = _CODING_LINE.sub(b"", forward)
             self._closes = self._closes or head.body == CHUNKED
         extra = self._extra_lines() if self._closes or self._adorned else b""
-        self.write(b"".join((forward, _VIA, extra, b"\r\n", body)))
+        if len(body) > DIRECT:  # which would be copied
+            self.write(b"".join((forward, _VIA, extra, b"\r\n")))
+            self.write(body)
+        else:
+            self.write(b"".join((forward, _VIA, extra, b"\r\n", body)))
         if complete:
             self._finish()
 

@@ -22,10 +22,25 @@ from routing.stages import Stage, parse_stage
 UNKNOWN = Evaluation(Stage.OFF, "CLIENT_NOT_READY", None)
 
 
-class Known:
-    """A context that was seen since the last flag change, with its evaluations by flag key."""
+class Evaluated:
+    """An evaluation of one flag in the chain of a context's. Most contexts have few, and ten
+    thousand dictionaries would take more memory, and more time to reach, than what is in them."""
 
-    __slots__ = ("context", "document", "evaluations", "fresh_until", "header", "propagated")
+    __slots__ = ("evaluation", "flag", "next", "tally")
+
+    def __init__(
+        self, flag: str, evaluation: Evaluation, tally: Tally, following: "Evaluated | None"
+    ) -> None:
+        self.flag = flag
+        self.evaluation = evaluation
+        self.tally = tally
+        self.next = following
+
+
+class Known:
+    """A context that was seen since the last flag change, with its evaluations."""
+
+    __slots__ = ("context", "document", "evaluated", "fresh_until", "header", "propagated")
 
     propagated: Propagated
     """What goes to origins; of use until `fresh_until` (monotonic)."""
@@ -34,7 +49,7 @@ class Known:
         self.document = context.document
         self.context = Context.from_dict(dict(context.document))
         self.header = context.header
-        self.evaluations: dict[str, tuple[Evaluation, Tally]] = {}
+        self.evaluated: Evaluated | None = None
         self.fresh_until = 0.0
 
 
@@ -73,19 +88,13 @@ class Evaluator:
 
     def evaluate(self, flag: str, known: Known) -> Evaluation:
         """The stage of `flag` for that context. Off if flags are unknown or the flag is missing."""
-        found = known.evaluations.get(flag)
-        if found is None:
-            found = known.evaluations[flag] = self._ask(flag, known)
-        evaluation, tally = found
-        tally.count += 1
-        return evaluation
+        found = self._find(flag, known)
+        found.tally.count += 1
+        return found.evaluation
 
     def peek(self, flag: str, known: Known) -> Evaluation:
         """The same for no request, so that it is not counted."""
-        found = known.evaluations.get(flag)
-        if found is None:
-            found = known.evaluations[flag] = self._ask(flag, known)
-        return found[0]
+        return self._find(flag, known).evaluation
 
     def settle(self, flag: str, known: Known, told: Evaluation) -> Evaluation:
         """The same beside `told`, which was made elsewhere. What the request gets is counted; but
@@ -121,6 +130,16 @@ class Evaluator:
         self._young = {}
         self._old = {}
         self.counts.retire()
+
+    def _find(self, flag: str, known: Known) -> Evaluated:
+        found = known.evaluated
+        while found is not None:
+            if found.flag == flag:
+                return found
+            found = found.next
+        evaluation, tally = self._ask(flag, known)
+        known.evaluated = Evaluated(flag, evaluation, tally, known.evaluated)
+        return known.evaluated
 
     def _ask(self, flag: str, known: Known) -> tuple[Evaluation, Tally]:
         if not self._store.initialized or not known.context.valid:

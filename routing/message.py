@@ -1,8 +1,7 @@
 """The rules of RFC 9112 for message heads: what is accepted, and what is forwarded.
 
-Pure. One possessive regular expression *is* the strict grammar of a whole head: what it does not
-match is refused, never repaired. After the match only the fields that matter are looked at; the
-rest of the block is forwarded as it came. Adding our own fields is the caller's job.
+Pure. `start_lines` and `field_lines` know the grammar; here is what a message means that follows
+it. What does not is refused, never repaired. Adding our own fields is the caller's job.
 
 Framing that two parsers could read differently is refused (RFC 9112, 6.1 and 11.2): any
 Transfer-Encoding but a single `chunked`, Transfer-Encoding beside Content-Length, a repeated
@@ -12,27 +11,23 @@ a colon.
 
 import re
 import sys
-from collections.abc import Callable, Collection, Iterable
-from typing import Protocol
+from collections.abc import Iterable
+from typing import Final
 
 from routing.config import Limits
 from routing.errors import BadMessage
-from routing.field_names import HOP_BY_HOP, MISREAD, OURS, REPLACED, TOKEN, VOUCHED, one_of
+from routing.field_lines import FieldNames, read_field_lines
+from routing.field_names import HOP_BY_HOP, MISREAD, OURS, REPLACED, TOKEN, VOUCHED
+from routing.start_lines import STATUS_END, read_request_line, read_status_line
 
 _DEFAULTS = Limits()
 MAX_HEAD = 64 * 1024
 """Bytes of a response head."""
 
-CHUNKED = -1
-UNTIL_CLOSE = -2
+CHUNKED: Final = -1
+UNTIL_CLOSE: Final = -2
 
-_TEXT = rb"[\t\x20-\x7e\x80-\xff]"
-_FIELD = rb"(?:%b++:%b*+\r\n)" % (TOKEN, _TEXT)
-_REQUEST_LINE = rb"(%b++) ([\x21\x22\x24-\x7e]++) HTTP/1\.([01])\r\n" % TOKEN
-
-_match_response = re.compile(
-    rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: (%b*+))?\r\n%b*+\r\n" % (_TEXT, _FIELD)
-).match
+_NO_LIMIT: Final = sys.maxsize
 
 _BARE_LF = re.compile(rb"(?<!\r)\n").search
 _OTHER_VERSION = re.compile(rb"%b++ [\x21-\x7e]++ HTTP/(?!1\.[01]\r)[0-9]\.[0-9]\r\n" % TOKEN).match
@@ -42,17 +37,8 @@ _HOST = re.compile(
 _ABSOLUTE = re.compile(rb"(?i:https?)://([^/?@]+)([/?].*)?").fullmatch
 
 _DROPPED_REQUEST = (*HOP_BY_HOP, OURS, *REPLACED, *MISREAD)
-_KEPT_RESPONSE = frozenset((b"content-length", b"transfer-encoding"))
-
-
-def _dropper(names: Iterable[bytes]) -> Callable[[bytes, bytes], bytes]:
-    """Substitutes the named fields of a head without its last empty line."""
-    # From one line feed to the one that ends the field: it is searched for by that first byte.
-    return re.compile(rb"(?i)\n(?:%b):[^\n]*+" % one_of(names)).sub
-
-
-_drop_response = _dropper((*HOP_BY_HOP, OURS))
-_drop_framing = _dropper(_KEPT_RESPONSE)
+_LOOKED_AT_IN_RESPONSES = (b"content-length", b"transfer-encoding", b"date")
+_drop_framing = re.compile(rb"(?i)\n(?:content-length|transfer-encoding):[^\n]*+").sub
 _NEVER_LISTED = frozenset({b"host", b"content-length", b"transfer-encoding"})
 """Connection may not name these: a peer that removed them would change the message's meaning."""
 
@@ -115,16 +101,25 @@ class RequestHead:
 class ResponseHead:
     """One accepted response head."""
 
-    __slots__ = ("body", "end", "forward", "keep_alive", "status", "websocket")
+    __slots__ = ("body", "dated", "end", "forward", "keep_alive", "status", "websocket")
 
     def __init__(
-        self, status: int, body: int, keep_alive: bool, websocket: bool, forward: bytes, end: int
+        self,
+        status: int,
+        body: int,
+        keep_alive: bool,
+        websocket: bool,
+        dated: bool,
+        forward: bytes,
+        end: int,
     ) -> None:
         self.status = status
         self.body = body
         """Length in bytes, CHUNKED or UNTIL_CLOSE."""
         self.keep_alive = keep_alive
         self.websocket = websocket
+        self.dated = dated
+        """It has a Date."""
         self.forward = forward
         """Status line and fields for the client, each line ended, without the empty line."""
         self.end = end
@@ -143,25 +138,22 @@ class RequestReader:
         believed: bool = False,
     ) -> None:
         self._limits = limits
-        self._match = re.compile(rb"%b%b{0,%d}+\r\n" % (_REQUEST_LINE, _FIELD, limits.fields)).match
+        self._most_fields = limits.fields
+        self._longest_line = limits.request_line
+        self._longest_head = limits.head
         self._body = sys.maxsize if limits.body is None else limits.body
-        names = {
-            b"host",
-            b"content-length",
-            b"transfer-encoding",
-            b"expect",
-            b"cookie",
-            *(name.lower().encode() for name in wanted),
-        }
-        dropped = _DROPPED_REQUEST if believed else (*_DROPPED_REQUEST, *VOUCHED)
-        self._scan = _scanner((*map(re.escape, names), *dropped))
-        self._drop = _dropper(dropped)
-        is_dropped = re.compile(one_of(dropped)).fullmatch
-        self._kept = frozenset(name for name in names if is_dropped(name) is None)
-        """Names of looked-at fields that are forwarded."""
-        ignored = MISREAD if believed else (*MISREAD, *REPLACED, *VOUCHED)
-        self._is_ignored = re.compile(one_of(ignored)).fullmatch
-        """Whether a field that is not forwarded does not count here either."""
+        self._names = FieldNames(
+            (
+                b"host",
+                b"content-length",
+                b"transfer-encoding",
+                b"expect",
+                b"cookie",
+                *(name.lower().encode() for name in wanted),
+            ),
+            _DROPPED_REQUEST if believed else (*_DROPPED_REQUEST, *VOUCHED),
+            MISREAD if believed else (*MISREAD, *REPLACED, *VOUCHED),
+        )
         self._host = b""
         """The Host that was found valid last; mostly it is the next one's, too."""
 
@@ -170,30 +162,20 @@ class RequestReader:
 
         Raises BadMessage with status 400, 413, 414, 431, 501 or 505.
         """
-        match = self._match(data)
-        if match is None:
+        line = read_request_line(data)
+        lines = None
+        if line is not None:
+            lines = read_field_lines(data, line.end, self._most_fields, self._names)
+        if line is None or lines is None:
             _explain_request(data, self._limits)
             return None
-        end = match.end()
-        line_end = match.end(3)
-        limits = self._limits
-        if line_end > limits.request_line or end > limits.head:
-            raise _too_long(line_end, limits)
-        method, target, digit = match.groups()
-        minor = 1 if digit == b"1" else 0
-        fields: dict[bytes, bytes] = {}
-        drops = False
-        kept = self._kept
-        for name, value in self._scan(data, line_end, end):
-            name = name.lower()
-            if name not in kept:
-                drops = True
-                if self._is_ignored(name) is not None:
-                    continue
-            value = value.rstrip(b" \t")
-            if name in fields:
-                value = fields[name] + (b"; " if name == b"cookie" else b", ") + value
-            fields[name] = value
+        if line.end - 2 > self._longest_line or lines.end > self._longest_head:
+            raise _too_long(line.end - 2, self._limits)
+        method = line.method
+        target = line.target
+        minor = line.minor
+        fields = lines.fields
+        forward = lines.forward
         body = 0
         if b"content-length" in fields or b"transfer-encoding" in fields:
             body = _request_framing(fields, minor)
@@ -208,11 +190,12 @@ class RequestReader:
             if host and _HOST(host) is None:
                 raise BadMessage(400, "Host is not valid or repeated")
             self._host = host
-        forward = data[: end - 2]
-        if drops:
-            forward = self._drop(b"", forward)
+        question = line.question
         if target[0] != 0x2F or not minor:
             target, host, forward = _rewrite(method, target, fields.get(b"host"), forward)
+            question = target.find(b"?")
+            if question < 0:
+                question = len(target)
         keep_alive = minor == 1
         websocket = False
         if b"connection" in fields:
@@ -225,9 +208,18 @@ class RequestReader:
                 and minor == 1
                 and body == 0
             )
-        path, _, query = target.partition(b"?")
         return RequestHead(
-            method, path, query, minor, host, body, keep_alive, websocket, fields, forward, end
+            method,
+            target[:question],
+            target[question + 1 :],
+            minor,
+            host,
+            body,
+            keep_alive,
+            websocket,
+            fields,
+            forward,
+            lines.end,
         )
 
 
@@ -235,62 +227,43 @@ class ResponseReader:
     """Reads response heads."""
 
     def __init__(self) -> None:
-        self._scan = _scanner((*HOP_BY_HOP, OURS, *_KEPT_RESPONSE))
+        self._names = FieldNames(_LOOKED_AT_IN_RESPONSES, (*HOP_BY_HOP, OURS), ())
 
     def read(self, data: bytes, method: bytes) -> ResponseHead | None:
         """The head that `data` begins with, as the answer to a `method` request; None: more bytes
         are needed. Raises BadMessage (status 502)."""
-        match = _match_response(data)
-        if match is None:
-            if b"\r\n\r\n" in data or _BARE_LF(data) or len(data) > MAX_HEAD:
+        line = read_status_line(data)
+        lines = None
+        if line is not None:
+            lines = read_field_lines(data, line.reason_end + 2, _NO_LIMIT, self._names)
+        if line is None or lines is None:
+            if data.find(b"\r\n\r\n") >= 0 or _BARE_LF(data) or len(data) > MAX_HEAD:
                 raise BadMessage(502, "the origin's answer is not HTTP/1.1")
             return None
-        end = match.end()
-        if end > MAX_HEAD:
+        if lines.end > MAX_HEAD:
             raise BadMessage(502, "the origin's response head is too large")
-        version, digits, reason = match.groups()
-        line_end = match.end(2) if reason is None else match.end(3)
-        fields: dict[bytes, bytes] = {}
-        drops = False
-        for name, value in self._scan(data, line_end, end):
-            name = name.lower()
-            value = value.rstrip(b" \t")
-            fields[name] = fields[name] + b", " + value if name in fields else value
-            if name not in _KEPT_RESPONSE:
-                drops = True
-        status = int(digits)
-        keep_alive = version == b"1"
+        status = line.status
+        fields = lines.fields
+        forward = lines.forward
+        keep_alive = line.minor == 1
         body = _response_framing(fields, status, method, keep_alive)
-        forward = data[: end - 2]
-        if drops:
-            forward = _drop_response(b"", forward)
         if not body and (status < 200 or status == 204):
             # These have no content and must not say how long it is (RFC 9110, 8.6; RFC 9112, 6.1).
             forward = _drop_framing(b"", forward)
-        if reason is None or not keep_alive:
-            line = b"HTTP/1.1 %b %b" % (digits, reason or b"")
-            forward = line + forward[line_end:]
+        has_reason = line.reason_end > STATUS_END
+        if not has_reason or not keep_alive:
+            code = data[STATUS_END - 3 : STATUS_END]
+            # Compiled slices may not end before they begin.
+            reason = data[STATUS_END + 1 : line.reason_end] if has_reason else b""
+            forward = b"HTTP/1.1 %b %b%b" % (code, reason, forward[line.reason_end :])
         websocket = False
         if b"connection" in fields:
             options, forward = _connection(fields[b"connection"], forward)
             keep_alive = keep_alive and b"close" not in options
             if b"upgrade" in options:
                 websocket = fields.get(b"upgrade", b"").lower() == b"websocket"
-        return ResponseHead(status, body, keep_alive, websocket, forward, end)
-
-
-def _scanner(names: Collection[bytes]) -> "_Scan":
-    """Finds the named fields of a matched head as pairs of name and value."""
-    # Most fields are passed over by their first letter.
-    first = {name.removeprefix(b"\\")[:1] for name in names}
-    letters = b"".join(map(re.escape, sorted(first | {each.upper() for each in first})))
-    return re.compile(rb"\n(?=[%b])((?i:%b)):[ \t]*+([^\r]*+)" % (letters, one_of(names))).findall
-
-
-class _Scan(Protocol):
-    """Type of `Pattern.findall` with positions and two groups."""
-
-    def __call__(self, data: bytes, start: int, end: int, /) -> list[tuple[bytes, bytes]]: ...
+        dated = b"date" in fields
+        return ResponseHead(status, body, keep_alive, websocket, dated, forward, lines.end)
 
 
 def _too_long(line_end: int, limits: Limits) -> BadMessage:
@@ -311,17 +284,10 @@ def _explain_request(data: bytes, limits: Limits) -> None:
     end = data.find(b"\r\n\r\n")
     if end >= 0 and data.count(b"\n", 0, end) > limits.fields:
         raise BadMessage(431, f"the request has more than {limits.fields} fields")
-    if end >= 0 or b"\x00" in data or (line_end >= 0 and _bad_line(data)):
+    if end >= 0 or b"\x00" in data or (line_end >= 0 and read_request_line(data) is None):
         raise BadMessage(400, "the request head does not follow RFC 9112")
     if len(data) > limits.head:
         raise _too_long(0, limits)
-
-
-_LINE_ONLY = re.compile(_REQUEST_LINE).match
-
-
-def _bad_line(data: bytes) -> bool:
-    return _LINE_ONLY(data) is None
 
 
 def _is_length(value: bytes) -> bool:

@@ -13,6 +13,7 @@ from routing.breaker import Breaker
 from routing.config import CircuitBreaker, OriginTls, Timeouts
 from routing.dial import Dialler
 from routing.health import Health
+from routing.message import ResponseReader
 from routing.outbox import Outbox
 from routing.outlier import Ejection
 from routing.upstream_side import UpstreamConnection
@@ -70,6 +71,7 @@ class Endpoint:
         self.address = url
         self.tls = tls
         self.dial = Dialler(url, tls, loop)
+        self.reader = ResponseReader()
         self._clock = clock
         self._timeouts = timeouts
         self._loop = loop

@@ -99,7 +99,8 @@ class RouteTable:
     def match(self, method: bytes, path: bytes, details: Details | None = None) -> Route | None:
         """The most specific route for `path` (no query), None when nothing matches.
         Conditions do not hold without `details`, which are looked at only where there are any."""
-        if b"%" in path or b"/." in path:
+        # Not by `in`, which takes the bytes for a number first, and raises inside.
+        if path.find(b"%") >= 0 or path.find(b"/.") >= 0:
             path = normalise(path)
         asked = Asked(details) if self._conditional else None
         return _find(self._root, path.split(b"/"), 1, method, asked)

@@ -4,14 +4,13 @@ from typing import TYPE_CHECKING, Protocol
 
 from routing.chunked import ChunkedBody
 from routing.errors import BadMessage
-from routing.message import CHUNKED, UNTIL_CLOSE, ResponseHead, ResponseReader
+from routing.message import CHUNKED, UNTIL_CLOSE, ResponseHead
 from routing.outbox import BatchedProtocol, Outbox
 from routing.recovery import Failure
 
 if TYPE_CHECKING:
     from routing.pool import Endpoint
 
-_READER = ResponseReader()
 _HEAD, _LENGTH, _CHUNKED, _UNTIL_CLOSE, _TUNNEL = range(5)
 
 
@@ -201,7 +200,7 @@ class UpstreamConnection(BatchedProtocol):
             data = self._buffer + data
             self._buffer = b""
         while True:
-            head = _READER.read(data, self._method)
+            head = self._endpoint.reader.read(data, self._method)
             if head is None:
                 self._buffer = data
                 return

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import fcntl
+import itertools
 import os
 import re
 import signal
@@ -369,8 +370,11 @@ async def figures(play: Play) -> None:
         cells = (await play.world.stats(play.http))["copies"]
         return {cell["access"] for cell in cells if cell["requests"]} == {"read", "write"}
 
+    paths = (f"/articles/compared-{number}" for number in itertools.count())
+
     async def compared() -> bool:
-        await play.write()
+        # Each another article: what is written while the journal owes something waits behind that.
+        await play.write(path=next(paths))
         parity = (await play.world.stats(play.http))["parity"]
         return any(cell["access"] == "write" and cell["equal"] for cell in parity)
 
