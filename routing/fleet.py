@@ -293,7 +293,7 @@ class Fleet:
         edge, gateway = (each.fileno() for each in member.listeners)
         with theirs:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "routing.worker", str(theirs.fileno())),
+                *(sys.executable, "-m", "routing", str(theirs.fileno())),
                 pass_fds=(theirs.fileno(), edge, gateway),
                 stdin=asyncio.subprocess.DEVNULL,
             )

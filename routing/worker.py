@@ -1,6 +1,6 @@
 """One worker process: proxies what its listeners accept, with a LaunchDarkly client of its own.
 
-`routing.server` starts it as `python -m routing.worker FD`, where FD is a stream socket for lines
+`routing.server` starts it as `python -m routing FD`, where FD is a stream socket for lines
 of JSON: orders in (what to start with, then new configurations, endpoints and `stop`), reports out.
 The listening sockets are inherited, so that what has been accepted by the kernel survives this
 process. A worker whose parent is gone serves on for a while, because the parent's successor needs a
@@ -281,7 +281,3 @@ def main() -> None:
     # A terminal sends Ctrl-C to everybody; the parent decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     uvloop.run(serve(socket.socket(fileno=int(sys.argv[1]))))
-
-
-if __name__ == "__main__":
-    main()

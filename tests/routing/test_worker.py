@@ -66,7 +66,7 @@ async def working(state: Path, environment: dict[str, str], **start: Any) -> Asy
     ):
         handles = [each.fileno() for each in (theirs, edge, gateway)]
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "routing.worker", str(theirs.fileno())),
+            *(sys.executable, "-m", "routing", str(theirs.fileno())),
             pass_fds=handles,
             env=environment,
             stderr=log,
