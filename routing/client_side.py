@@ -133,8 +133,13 @@ class ClientConnection(BatchedProtocol):
             self.expect_progress(self._proxy.routing.timeouts.stall)
             self._exchange.send_eof()
             return self._transport.can_write_eof() and not self._upstream_eof
-        # Without TLS a client that has said all may still listen.
-        return self._mode == _BUSY and self.request_complete and self._transport.can_write_eof()
+        # Without TLS a client that has said all may still listen, but not for events without end.
+        return (
+            self._mode == _BUSY
+            and self.request_complete
+            and self._transport.can_write_eof()
+            and not self._exchange.sends_events
+        )
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._mode = _CLOSED
