@@ -40,6 +40,7 @@ _DATE = re.compile(rb"\n(?i:date):").search
 _EMPTY_LINES = re.compile(rb"(?:\r\n)++").match
 _RESET = struct.pack("ii", 1, 0)
 _VIA = b"Via: 1.1 migrator\r\n"
+_VIA_1_0 = b"Via: 1.0 migrator\r\n"
 
 
 class ClientConnection(BatchedProtocol):
@@ -370,11 +371,12 @@ class ClientConnection(BatchedProtocol):
             forward = _CODING_LINE.sub(b"", forward)
             self._closes = self._closes or head.body == CHUNKED
         extra = self._extra_lines() if self._closes or self._adorned else b""
+        via = _VIA if head.minor else _VIA_1_0
         if len(body) > DIRECT:  # which would be copied
-            self.write(b"".join((forward, _VIA, extra, b"\r\n")))
+            self.write(b"".join((forward, via, extra, b"\r\n")))
             self.write(body)
         else:
-            self.write(b"".join((forward, _VIA, extra, b"\r\n", body)))
+            self.write(b"".join((forward, via, extra, b"\r\n", body)))
         if complete:
             self._finish()
 

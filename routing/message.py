@@ -101,11 +101,12 @@ class RequestHead:
 class ResponseHead:
     """One accepted response head."""
 
-    __slots__ = ("body", "dated", "end", "forward", "keep_alive", "status", "websocket")
+    __slots__ = ("body", "dated", "end", "forward", "keep_alive", "minor", "status", "websocket")
 
     def __init__(
         self,
         status: int,
+        minor: int,
         body: int,
         keep_alive: bool,
         websocket: bool,
@@ -114,6 +115,8 @@ class ResponseHead:
         end: int,
     ) -> None:
         self.status = status
+        self.minor = minor
+        """Of the origin's version; what is forwarded says HTTP/1.1."""
         self.body = body
         """Length in bytes, CHUNKED or UNTIL_CLOSE."""
         self.keep_alive = keep_alive
@@ -245,7 +248,8 @@ class ResponseReader:
         status = line.status
         fields = lines.fields
         forward = lines.forward
-        keep_alive = line.minor == 1
+        minor = line.minor
+        keep_alive = minor == 1
         body = _response_framing(fields, status, method, keep_alive)
         if not body and (status < 200 or status == 204):
             # These have no content and must not say how long it is (RFC 9110, 8.6; RFC 9112, 6.1).
@@ -263,7 +267,7 @@ class ResponseReader:
             if b"upgrade" in options:
                 websocket = fields.get(b"upgrade", b"").lower() == b"websocket"
         dated = b"date" in fields
-        return ResponseHead(status, body, keep_alive, websocket, dated, forward, lines.end)
+        return ResponseHead(status, minor, body, keep_alive, websocket, dated, forward, lines.end)
 
 
 def _too_long(line_end: int, limits: Limits) -> BadMessage:
