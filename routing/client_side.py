@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from routing.changes import Changes
 from routing.chunked import ChunkedBody
-from routing.errors import BadMessage
+from routing.errors import BadMessage, LastHop
 from routing.exchange import Exchange
 from routing.message import (
     CHUNKED,
@@ -24,7 +24,7 @@ from routing.message import (
 )
 from routing.outbox import DIRECT, BatchedProtocol
 from routing.pending_body import MAX_PENDING
-from routing.problems import problem
+from routing.problems import last_hop, problem
 from routing.visitor import Visitor
 
 if TYPE_CHECKING:
@@ -238,6 +238,9 @@ class ClientConnection(BatchedProtocol):
             if empty is not None:
                 # RFC 9112, 2.2: an empty line before a request is ignored.
                 self._read_head(data[empty.end() :])
+                return
+            if isinstance(exc, LastHop):
+                self._answer_in_place(exc.status)
                 return
             self._refuse(exc.status, f"Not accepted: {exc}.")
             return
@@ -488,6 +491,13 @@ class ClientConnection(BatchedProtocol):
         record, self._exchange.record = self._exchange.record, None
         if record is not None:
             record.end(monotonic(), complete=complete)
+
+    def _answer_in_place(self, status: int) -> None:
+        """Answer for whoever would be next. A body is not waited for: the connection closes."""
+        if status >= 400:
+            self._proxy.watch.refuse(self._visitor.address, status, edge=self._visitor.edge)
+        self.write(last_hop(status, formatdate(usegmt=True)))
+        self._linger()
 
     def _refuse(self, status: int, detail: str | None) -> None:
         """Answer bytes that are not acceptable; what follows them cannot be trusted."""

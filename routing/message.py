@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from routing.config import Limits
-from routing.errors import BadMessage
+from routing.errors import BadMessage, LastHop
 from routing.field_lines import FieldNames, read_field_lines
 from routing.field_names import HOP_BY_HOP, MISREAD, OURS, REPLACED, TOKEN, VOUCHED
 from routing.start_lines import STATUS_END, read_request_line, read_status_line
@@ -39,6 +39,7 @@ _ABSOLUTE = re.compile(rb"(?i:https?)://([^/?@]+)([/?].*)?").fullmatch
 _DROPPED_REQUEST = (*HOP_BY_HOP, OURS, *REPLACED, *MISREAD)
 _LOOKED_AT_IN_RESPONSES = (b"content-length", b"transfer-encoding", b"date")
 _drop_framing = re.compile(rb"(?i)\n(?:content-length|transfer-encoding):[^\n]*+").sub
+_drop_count = re.compile(rb"(?i)\nmax-forwards:[^\n]*+").sub
 _NEVER_LISTED = frozenset({b"host", b"content-length", b"transfer-encoding"})
 """Connection may not name these: a peer that removed them would change the message's meaning."""
 
@@ -152,6 +153,7 @@ class RequestReader:
                 b"transfer-encoding",
                 b"expect",
                 b"cookie",
+                b"max-forwards",
                 *(name.lower().encode() for name in wanted),
             ),
             _DROPPED_REQUEST if believed else (*_DROPPED_REQUEST, *VOUCHED),
@@ -163,7 +165,7 @@ class RequestReader:
     def read(self, data: bytes) -> RequestHead | None:
         """The head that `data` begins with; None: more bytes are needed.
 
-        Raises BadMessage with status 400, 413, 414, 431, 501 or 505.
+        Raises BadMessage with status 400, 413, 414, 431, 501 or 505, and LastHop.
         """
         line = read_request_line(data)
         lines = None
@@ -193,6 +195,8 @@ class RequestReader:
             if host and _HOST(host) is None:
                 raise BadMessage(400, "Host is not valid or repeated")
             self._host = host
+        if method[0] == 0x4F or method[0] == 0x54:  # the first letter spares others the rest
+            forward = _count_forward(method, fields, forward)
         question = line.question
         if target[0] != 0x2F or not minor:
             target, host, forward = _rewrite(method, target, fields.get(b"host"), forward)
@@ -347,6 +351,19 @@ def _connection(value: bytes, forward: bytes) -> tuple[frozenset[bytes], bytes]:
         raise BadMessage(400, "Connection names a field that belongs to the message")
     pattern = rb"(?i)(?<=\n)(?:%b):[^\r]*+\r\n" % b"|".join(map(re.escape, named))
     return options, re.sub(pattern, b"", forward)
+
+
+def _count_forward(method: bytes, fields: dict[bytes, bytes], forward: bytes) -> bytes:
+    """The block of an OPTIONS or TRACE for the next recipient: it may go through one less (RFC
+    9110, 7.6.2). Raises LastHop if there may be none."""
+    left = fields.get(b"max-forwards")
+    if left is None or method not in (b"OPTIONS", b"TRACE"):
+        return forward
+    if not _is_length(left):
+        raise BadMessage(400, "Max-Forwards is not one number")
+    if not int(left):
+        raise LastHop(200 if method == b"OPTIONS" else 405, "Max-Forwards is used up")
+    return _drop_count(b"", forward) + b"Max-Forwards: %d\r\n" % (int(left) - 1)
 
 
 _USUAL = {
