@@ -165,7 +165,7 @@ class RequestReader:
     def read(self, data: bytes) -> RequestHead | None:
         """The head that `data` begins with; None: more bytes are needed.
 
-        Raises BadMessage with status 400, 413, 414, 431, 501 or 505, and LastHop.
+        Raises BadMessage with status 400, 413, 414, 417, 431, 501 or 505, and LastHop.
         """
         line = read_request_line(data)
         lines = None
@@ -195,8 +195,6 @@ class RequestReader:
             if host and _HOST(host) is None:
                 raise BadMessage(400, "Host is not valid or repeated")
             self._host = host
-        if method[0] == 0x4F or method[0] == 0x54:  # the first letter spares others the rest
-            forward = _count_forward(method, fields, forward)
         question = line.question
         if target[0] != 0x2F or not minor:
             target, host, forward = _rewrite(method, target, fields.get(b"host"), forward)
@@ -215,6 +213,8 @@ class RequestReader:
                 and minor == 1
                 and body == 0
             )
+        if method[0] == 0x4F or method[0] == 0x54:  # the first letter spares others the rest
+            forward = _count_forward(method, fields, forward)
         return RequestHead(
             method,
             target[:question],
@@ -312,13 +312,33 @@ def _request_framing(fields: dict[bytes, bytes], minor: int) -> int:
         if minor == 0:
             raise BadMessage(400, "HTTP/1.0 has no Transfer-Encoding")
         if coding.lower() != b"chunked":
-            raise BadMessage(501, "the only transfer coding understood is chunked")
-        return CHUNKED
-    if length is None:
+            raise _refused_codings(coding)
+        size = CHUNKED
+    elif length is None:
         return 0
-    if not _is_length(length):
+    elif _is_length(length):
+        size = int(length)
+    else:
         raise BadMessage(400, "Content-Length is not one number")
-    return int(length)
+    expected = fields.get(b"expect")
+    if expected is not None and expected.lower() != b"100-continue":
+        # RFC 9110, 10.1.1. Who reads another expectation as this one waits for a body that does
+        # not come, or takes it for the next request.
+        raise BadMessage(417, "the only expectation that can be met is 100-continue")
+    return size
+
+
+_CODING = re.compile(rb"%b++(?:[ \t]*+;[ \t]*+%b++=%b++)*+" % (TOKEN, TOKEN, TOKEN)).fullmatch
+
+
+def _refused_codings(value: bytes) -> BadMessage:
+    """Why a Transfer-Encoding other than `chunked` is refused: where `chunked` is not the last
+    coding, or not the only one of its name, nobody can know where the body ends."""
+    *others, last = (coding.strip(b" \t") for coding in value.lower().split(b","))
+    names = [coding.partition(b";")[0].rstrip(b" \t") for coding in others]
+    if last != b"chunked" or b"chunked" in names or not all(map(_CODING, others)):
+        return BadMessage(400, "Transfer-Encoding does not end in one chunked")
+    return BadMessage(501, "the only transfer coding understood is chunked")
 
 
 def _response_framing(fields: dict[bytes, bytes], status: int, method: bytes, modern: bool) -> int:
