@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from routing.changes import Changes
 from routing.chunked import ChunkedBody
-from routing.errors import BadMessage
+from routing.errors import BadMessage, LastHop
 from routing.exchange import Exchange
 from routing.message import (
     CHUNKED,
@@ -24,7 +24,7 @@ from routing.message import (
 )
 from routing.outbox import DIRECT, BatchedProtocol
 from routing.pending_body import MAX_PENDING
-from routing.problems import problem
+from routing.problems import last_hop, problem
 from routing.visitor import Visitor
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ _DATE = re.compile(rb"\n(?i:date):").search
 _EMPTY_LINES = re.compile(rb"(?:\r\n)++").match
 _RESET = struct.pack("ii", 1, 0)
 _VIA = b"Via: 1.1 migrator\r\n"
+_VIA_1_0 = b"Via: 1.0 migrator\r\n"
 
 
 class ClientConnection(BatchedProtocol):
@@ -133,8 +134,13 @@ class ClientConnection(BatchedProtocol):
             self.expect_progress(self._proxy.routing.timeouts.stall)
             self._exchange.send_eof()
             return self._transport.can_write_eof() and not self._upstream_eof
-        # Without TLS a client that has said all may still listen.
-        return self._mode == _BUSY and self.request_complete and self._transport.can_write_eof()
+        # Without TLS a client that has said all may still listen, but not for events without end.
+        return (
+            self._mode == _BUSY
+            and self.request_complete
+            and self._transport.can_write_eof()
+            and not self._exchange.sends_events
+        )
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._mode = _CLOSED
@@ -232,6 +238,9 @@ class ClientConnection(BatchedProtocol):
             if empty is not None:
                 # RFC 9112, 2.2: an empty line before a request is ignored.
                 self._read_head(data[empty.end() :])
+                return
+            if isinstance(exc, LastHop):
+                self._answer_in_place(exc.status)
                 return
             self._refuse(exc.status, f"Not accepted: {exc}.")
             return
@@ -365,11 +374,12 @@ class ClientConnection(BatchedProtocol):
             forward = _CODING_LINE.sub(b"", forward)
             self._closes = self._closes or head.body == CHUNKED
         extra = self._extra_lines() if self._closes or self._adorned else b""
+        via = _VIA if head.minor else _VIA_1_0
         if len(body) > DIRECT:  # which would be copied
-            self.write(b"".join((forward, _VIA, extra, b"\r\n")))
+            self.write(b"".join((forward, via, extra, b"\r\n")))
             self.write(body)
         else:
-            self.write(b"".join((forward, _VIA, extra, b"\r\n", body)))
+            self.write(b"".join((forward, via, extra, b"\r\n", body)))
         if complete:
             self._finish()
 
@@ -481,6 +491,13 @@ class ClientConnection(BatchedProtocol):
         record, self._exchange.record = self._exchange.record, None
         if record is not None:
             record.end(monotonic(), complete=complete)
+
+    def _answer_in_place(self, status: int) -> None:
+        """Answer for whoever would be next. A body is not waited for: the connection closes."""
+        if status >= 400:
+            self._proxy.watch.refuse(self._visitor.address, status, edge=self._visitor.edge)
+        self.write(last_hop(status, formatdate(usegmt=True)))
+        self._linger()
 
     def _refuse(self, status: int, detail: str | None) -> None:
         """Answer bytes that are not acceptable; what follows them cannot be trusted."""

@@ -41,5 +41,10 @@ class BadMessage(RoutingError):
         self.status = status
 
 
+class LastHop(BadMessage):
+    """A request may not be forwarded once more (Max-Forwards): `status` is what the proxy answers
+    in its recipient's place."""
+
+
 class BadProxyHeader(RoutingError):
     """A connection does not begin as the PROXY protocol demands; it is closed without an answer."""

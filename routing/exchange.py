@@ -5,6 +5,7 @@ side and the upstream side and knows neither's bytes; the rules of repeating are
 """
 
 import asyncio
+import re
 from collections.abc import Callable
 from time import monotonic
 
@@ -25,12 +26,15 @@ from routing.stages import SAFE_METHODS, Access, Side
 from routing.trials import Trials
 from routing.upstream_side import UpstreamConnection
 
+_EVENT_STREAM = re.compile(rb"\n(?i:content-type):[ \t]*+(?i:text/event-stream)[ \t]*+[;\r]").search
+
 
 class Exchange:
     """See the module. `fell_back` and `evaluation` are for the answer's decision line; `answered`:
     an answer's head has gone to the client."""
 
     __slots__ = (
+        "_begun",
         "_cancel",
         "_client",
         "_connection",
@@ -58,6 +62,8 @@ class Exchange:
     _lane: Lane
     _endpoint: Endpoint
     _timeouts: Timeouts
+    _begun: ResponseHead
+    """Of the last answer that has not come to its end with its head."""
 
     def __init__(self, client: Client, loop: asyncio.AbstractEventLoop) -> None:
         self._client = client
@@ -158,15 +164,20 @@ class Exchange:
 
     def late(self) -> None:
         """The time set by `expect_progress` has passed, and the client is not to blame."""
+        connection = self._connection
+        if connection is not None and self.sends_events:
+            # It may be silent for as long as both sides keep it, as a tunnel may.
+            connection.probe_peer()
+            self._client.probe_peer()
+            self._client.expect_progress(None)
+            return
         self._end_attempt()
         if self._held is not None:
             # The origin has answered: it is the journal that is slow.
             self._held = None
             self._client.fail(STATUS_OF[Failure.SLOW])
         elif self.answered:
-            if self.record is not None:
-                self.record.breaks()
-            self._client.abort()
+            self.on_broken()
         else:
             self.on_failure(Failure.SLOW)
 
@@ -186,6 +197,15 @@ class Exchange:
         if not self.fell_back:
             self._score.failed()
         self._client.fail(STATUS_OF[Failure.SLOW])
+
+    @property
+    def sends_events(self) -> bool:
+        """Whether an answer is under way that is a stream of server-sent events."""
+        return (
+            self.answered
+            and self._connection is not None
+            and _EVENT_STREAM(self._begun.forward) is not None
+        )
 
     # Called by the endpoint.
 
@@ -487,6 +507,7 @@ class Exchange:
         if self._copy is not None:
             self._copy.content(body, complete=complete)
         if not complete:
+            self._begun = head
             self._client.expect_progress(self._timeouts.stall)
         self._client.answer(head, body, complete=complete)
 

@@ -17,7 +17,14 @@ def _either(*names: str) -> tuple[bytes, ...]:
     return tuple(name.encode().replace(b"-", b"[-_]") for name in names)
 
 
-HOP_BY_HOP: Final = (b"connection", b"keep-alive", b"proxy-connection", b"te", b"upgrade")
+HOP_BY_HOP: Final = (
+    b"connection",
+    b"http2-settings",
+    b"keep-alive",
+    b"proxy-connection",
+    b"te",
+    b"upgrade",
+)
 """RFC 9110, 7.6.1, and those of its predecessors."""
 OURS: Final = rb"x[-_]migrator[-_]%b*+" % TOKEN
 REPLACED: Final = (

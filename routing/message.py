@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from routing.config import Limits
-from routing.errors import BadMessage
+from routing.errors import BadMessage, LastHop
 from routing.field_lines import FieldNames, read_field_lines
 from routing.field_names import HOP_BY_HOP, MISREAD, OURS, REPLACED, TOKEN, VOUCHED
 from routing.start_lines import STATUS_END, read_request_line, read_status_line
@@ -39,6 +39,7 @@ _ABSOLUTE = re.compile(rb"(?i:https?)://([^/?@]+)([/?].*)?").fullmatch
 _DROPPED_REQUEST = (*HOP_BY_HOP, OURS, *REPLACED, *MISREAD)
 _LOOKED_AT_IN_RESPONSES = (b"content-length", b"transfer-encoding", b"date")
 _drop_framing = re.compile(rb"(?i)\n(?:content-length|transfer-encoding):[^\n]*+").sub
+_drop_count = re.compile(rb"(?i)\nmax-forwards:[^\n]*+").sub
 _NEVER_LISTED = frozenset({b"host", b"content-length", b"transfer-encoding"})
 """Connection may not name these: a peer that removed them would change the message's meaning."""
 
@@ -101,11 +102,12 @@ class RequestHead:
 class ResponseHead:
     """One accepted response head."""
 
-    __slots__ = ("body", "dated", "end", "forward", "keep_alive", "status", "websocket")
+    __slots__ = ("body", "dated", "end", "forward", "keep_alive", "minor", "status", "websocket")
 
     def __init__(
         self,
         status: int,
+        minor: int,
         body: int,
         keep_alive: bool,
         websocket: bool,
@@ -114,6 +116,8 @@ class ResponseHead:
         end: int,
     ) -> None:
         self.status = status
+        self.minor = minor
+        """Of the origin's version; what is forwarded says HTTP/1.1."""
         self.body = body
         """Length in bytes, CHUNKED or UNTIL_CLOSE."""
         self.keep_alive = keep_alive
@@ -149,6 +153,7 @@ class RequestReader:
                 b"transfer-encoding",
                 b"expect",
                 b"cookie",
+                b"max-forwards",
                 *(name.lower().encode() for name in wanted),
             ),
             _DROPPED_REQUEST if believed else (*_DROPPED_REQUEST, *VOUCHED),
@@ -160,7 +165,7 @@ class RequestReader:
     def read(self, data: bytes) -> RequestHead | None:
         """The head that `data` begins with; None: more bytes are needed.
 
-        Raises BadMessage with status 400, 413, 414, 431, 501 or 505.
+        Raises BadMessage with status 400, 413, 414, 417, 431, 501 or 505, and LastHop.
         """
         line = read_request_line(data)
         lines = None
@@ -208,6 +213,8 @@ class RequestReader:
                 and minor == 1
                 and body == 0
             )
+        if method[0] == 0x4F or method[0] == 0x54:  # the first letter spares others the rest
+            forward = _count_forward(method, fields, forward)
         return RequestHead(
             method,
             target[:question],
@@ -245,7 +252,8 @@ class ResponseReader:
         status = line.status
         fields = lines.fields
         forward = lines.forward
-        keep_alive = line.minor == 1
+        minor = line.minor
+        keep_alive = minor == 1
         body = _response_framing(fields, status, method, keep_alive)
         if not body and (status < 200 or status == 204):
             # These have no content and must not say how long it is (RFC 9110, 8.6; RFC 9112, 6.1).
@@ -263,7 +271,7 @@ class ResponseReader:
             if b"upgrade" in options:
                 websocket = fields.get(b"upgrade", b"").lower() == b"websocket"
         dated = b"date" in fields
-        return ResponseHead(status, body, keep_alive, websocket, dated, forward, lines.end)
+        return ResponseHead(status, minor, body, keep_alive, websocket, dated, forward, lines.end)
 
 
 def _too_long(line_end: int, limits: Limits) -> BadMessage:
@@ -304,13 +312,33 @@ def _request_framing(fields: dict[bytes, bytes], minor: int) -> int:
         if minor == 0:
             raise BadMessage(400, "HTTP/1.0 has no Transfer-Encoding")
         if coding.lower() != b"chunked":
-            raise BadMessage(501, "the only transfer coding understood is chunked")
-        return CHUNKED
-    if length is None:
+            raise _refused_codings(coding)
+        size = CHUNKED
+    elif length is None:
         return 0
-    if not _is_length(length):
+    elif _is_length(length):
+        size = int(length)
+    else:
         raise BadMessage(400, "Content-Length is not one number")
-    return int(length)
+    expected = fields.get(b"expect")
+    if expected is not None and expected.lower() != b"100-continue":
+        # RFC 9110, 10.1.1. Who reads another expectation as this one waits for a body that does
+        # not come, or takes it for the next request.
+        raise BadMessage(417, "the only expectation that can be met is 100-continue")
+    return size
+
+
+_CODING = re.compile(rb"%b++(?:[ \t]*+;[ \t]*+%b++=%b++)*+" % (TOKEN, TOKEN, TOKEN)).fullmatch
+
+
+def _refused_codings(value: bytes) -> BadMessage:
+    """Why a Transfer-Encoding other than `chunked` is refused: where `chunked` is not the last
+    coding, or not the only one of its name, nobody can know where the body ends."""
+    *others, last = (coding.strip(b" \t") for coding in value.lower().split(b","))
+    names = [coding.partition(b";")[0].rstrip(b" \t") for coding in others]
+    if last != b"chunked" or b"chunked" in names or not all(map(_CODING, others)):
+        return BadMessage(400, "Transfer-Encoding does not end in one chunked")
+    return BadMessage(501, "the only transfer coding understood is chunked")
 
 
 def _response_framing(fields: dict[bytes, bytes], status: int, method: bytes, modern: bool) -> int:
@@ -343,6 +371,19 @@ def _connection(value: bytes, forward: bytes) -> tuple[frozenset[bytes], bytes]:
         raise BadMessage(400, "Connection names a field that belongs to the message")
     pattern = rb"(?i)(?<=\n)(?:%b):[^\r]*+\r\n" % b"|".join(map(re.escape, named))
     return options, re.sub(pattern, b"", forward)
+
+
+def _count_forward(method: bytes, fields: dict[bytes, bytes], forward: bytes) -> bytes:
+    """The block of an OPTIONS or TRACE for the next recipient: it may go through one less (RFC
+    9110, 7.6.2). Raises LastHop if there may be none."""
+    left = fields.get(b"max-forwards")
+    if left is None or method not in (b"OPTIONS", b"TRACE"):
+        return forward
+    if not _is_length(left):
+        raise BadMessage(400, "Max-Forwards is not one number")
+    if not int(left):
+        raise LastHop(200 if method == b"OPTIONS" else 405, "Max-Forwards is used up")
+    return _drop_count(b"", forward) + b"Max-Forwards: %d\r\n" % (int(left) - 1)
 
 
 _USUAL = {

@@ -20,9 +20,9 @@ from routing.upstream_side import UpstreamConnection
 
 MAX_IDLE = 128
 IDLE_SECONDS = 30.0
-FRESH_SECONDS = 2.0
+FRESH_SECONDS = 1.0
 """A request that cannot be repeated only takes a connection that was used this lately: an origin
-may be about to close an older one."""
+may be about to close an older one. Gunicorn does so after 2 seconds, others later."""
 REST_SECONDS = 0.5
 """How long an origin that could not be reached is not tried by requests that have a fallback."""
 

@@ -12,6 +12,19 @@ _DETAILS = {
     503: "The server behind this proxy cannot be reached at the moment.",
     504: "The server behind this proxy did not answer in time.",
 }
+_ALLOWED = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+
+
+def last_hop(status: int, date: str) -> bytes:
+    """A whole response without content, to a request that goes no further than here."""
+    return (
+        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n"
+        f"Date: {date}\r\n"
+        "Server: migrator\r\n"
+        f"Allow: {_ALLOWED}\r\n"
+        "Content-Length: 0\r\n"
+        "Connection: close\r\n\r\n"
+    ).encode()
 
 
 def problem(status: int, detail: str | None, date: str, extra: bytes, *, body: bool) -> bytes:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from routing.proxy import Proxy
 
 _VIA = b"Via: 1.1 migrator\r\n"
+_VIA_1_0 = b"Via: 1.0 migrator\r\n"
 
 
 class Visitor:
@@ -145,10 +146,13 @@ class Visitor:
 
     def request(self, head: RequestHead) -> bytes:
         """The whole head as the origin gets it."""
+        forwarded = self._forwarded_lines(head)
+        if not head.minor:
+            forwarded = forwarded.removesuffix(_VIA) + _VIA_1_0
         return b"".join(
             (
                 head.forward,
-                self._forwarded_lines(head),
+                forwarded,
                 self._propagated.lines,
                 self.lane.stage_line,
                 b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n" if head.websocket else b"\r\n",
@@ -173,13 +177,15 @@ class Visitor:
         self.address = self._peer
 
     def _forwarded_lines(self, head: RequestHead) -> bytes:
+        """What is said of where the request comes from; Via is the last line."""
         trusted = self._routing.trusted
         if self._trusted:
             return trusted.continued(head.fields, self._peer, self._scheme, head.host) + _VIA
         if head.host != self._host:
             self._host = head.host
-            self._forwarded = trusted.begun(self._peer, self._scheme, head.host) + _VIA
+            self._forwarded = trusted.begun(self._peer, self._scheme, head.host)
             if self._certificate is not None and self._routing.passes_certificates:
                 shown = base64.b64encode(self._certificate)
                 self._forwarded += b"Client-Cert: :%b:\r\n" % shown
+            self._forwarded += _VIA
         return self._forwarded

@@ -15,7 +15,8 @@ class Timeouts(Model):
     response: Seconds = 60.0
     """From the request's end to the head of the origin's response; then 504 or the fallback."""
     stall: Seconds = 60.0
-    """Without any progress of a body in either direction; then the connection is cut."""
+    """Without any progress of a body in either direction; then the connection is cut. Tunnels and
+    streams of server-sent events may be silent."""
     retry: Seconds = 10.0
     """How long an origin that refuses connections is tried again; then 503."""
     drain: Seconds = 10.0

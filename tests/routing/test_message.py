@@ -26,7 +26,7 @@ def request(*lines: bytes, first: bytes = b"GET / HTTP/1.1", host: bytes = HOST)
         pytest.param(request(b"Content-Length: +1"), 400, id="signed-CL"),
         pytest.param(request(b"Content-Length: 1, 1"), 400, id="list-CL"),
         pytest.param(request(b"Transfer-Encoding: gzip, chunked"), 501, id="gzip"),
-        pytest.param(request(b"Transfer-Encoding: chunked, chunked"), 501, id="chunked-twice"),
+        pytest.param(request(b"Transfer-Encoding: chunked, chunked"), 400, id="chunked-twice"),
         pytest.param(request(b"Host: other.org"), 400, id="two-hosts"),
         pytest.param(request(host=b""), 400, id="no-host"),
         pytest.param(request(host=b"Host: a b\r\n"), 400, id="bad-host"),

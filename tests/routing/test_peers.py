@@ -18,6 +18,7 @@ from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
+from inline_proxy import inline_proxy
 from routing.outbox import Outbox
 from routing.pool import Endpoint
 from routing.upstream_side import UpstreamConnection
@@ -101,6 +102,48 @@ async def curl_asks(world: Any) -> None:
     told = await curl("-I", url)
     assert "content-length: 9\r\n" in told.lower()
     assert told.endswith("\r\n\r\n")
+
+
+async def curl_asks_in_odd_ways(world: Any) -> None:
+    """What an old or careful client may say; the origin sees what is meant for it, and no more."""
+    for arguments, line in (
+        (("--http2", "{}/other"), b"GET /other HTTP/1.1"),
+        (("--tr-encoding", "{}/other"), b"GET /other HTTP/1.1"),
+        (("--path-as-is", "{}/x/../other/./y//z"), b"GET /x/../other/./y//z HTTP/1.1"),
+        (("--request-target", "*", "-X", "OPTIONS", "{}"), b"OPTIONS * HTTP/1.1"),
+        (("--request-target", "http://b/other", "{}"), b"GET /other HTTP/1.1"),
+        (("-H", "Connection: x-hop", "-H", "X-Hop: 1", "{}/other"), b"GET /other HTTP/1.1"),
+    ):
+        world.old.seen.clear()
+        asked = (each.format(world.edge) for each in arguments)
+        assert await curl("-w", " %{http_version}", *asked) == "old 0 1.1", arguments
+        (head,) = world.old.seen
+        assert head.startswith(line + b"\r\n")
+        names = {each.partition(b":")[0].lower() for each in head.splitlines()}
+        assert names.isdisjoint((b"connection", b"upgrade", b"http2-settings", b"te", b"x-hop"))
+
+
+def test_curl_behind_the_proxy_protocol() -> None:
+    async def says(reader: asyncio.StreamReader, writer: StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(head), head))
+        writer.close()
+
+    async def run() -> None:
+        listen = {"port": 0, "proxy_protocol": True}
+        async with (
+            await asyncio.start_server(says, "127.0.0.1", 0) as origin,
+            inline_proxy(
+                f"http://127.0.0.1:{origin.sockets[0].getsockname()[1]}",
+                listen=listen,
+                trusted=["127.0.0.1"],
+            ) as proxy,
+        ):
+            told = await curl("--haproxy-protocol", f"http://127.0.0.1:{proxy.port}/a")
+            assert told.startswith("GET /a HTTP/1.1\r\n")
+            assert "\r\nX-Forwarded-For: 127.0.0.1\r\n" in told
+
+    asyncio.run(run())
 
 
 async def h11_asks(world: Any) -> None:
@@ -309,6 +352,7 @@ def test_the_end_of_a_tunnel_is_not_a_failure(
 
 PEERS: list[Callable[[Any], Awaitable[None]]] = [
     curl_asks,
+    curl_asks_in_odd_ways,
     h11_asks,
     websockets_asks,
     client_ends_its_half,

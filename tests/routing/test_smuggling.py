@@ -65,21 +65,36 @@ REFUSED: dict[str, tuple[int, bytes]] = {
     "TE-folded-into-other": (400, coding(b"X: x\r\n Transfer-Encoding: chunked")),
     "TE-high-bytes": (400, coding(b"Transfer-Encoding\xa0: chunked")),
     "TE-no-colon": (400, coding(b"Transfer-Encoding chunked")),
-    "xchunked": (501, post(b"Transfer-Encoding: xchunked\r\n", b"0\r\n\r\n")),
-    "TE-high-space": (501, post(b"Transfer-Encoding: \xa0chunked\r\n", b"0\r\n\r\n")),
-    "chunked-identity": (501, post(b"Transfer-Encoding: chunked, identity\r\n", b"0\r\n\r\n")),
+    "xchunked": (400, post(b"Transfer-Encoding: xchunked\r\n", b"0\r\n\r\n")),
+    "TE-high-space": (400, post(b"Transfer-Encoding: \xa0chunked\r\n", b"0\r\n\r\n")),
+    "chunked-identity": (400, post(b"Transfer-Encoding: chunked, identity\r\n", b"0\r\n\r\n")),
     "identity-chunked": (501, post(b"Transfer-Encoding: identity, chunked\r\n", b"0\r\n\r\n")),
-    "identity": (501, post(b"Transfer-Encoding: identity\r\n", b"0\r\n\r\n")),
-    "TE-empty": (501, post(b"Transfer-Encoding:\r\n", b"0\r\n\r\n")),
-    "TE-empty-then-chunked": (501, post(b"Transfer-Encoding:\r\n" + CHUNKS, b"0\r\n\r\n")),
-    "TE-comma": (501, post(b"Transfer-Encoding: chunked,\r\n", b"0\r\n\r\n")),
-    "TE-leading-comma": (501, post(b"Transfer-Encoding: ,chunked\r\n", b"0\r\n\r\n")),
-    "TE-quoted": (501, post(b'Transfer-Encoding: "chunked"\r\n', b"0\r\n\r\n")),
-    "TE-single-quoted": (501, post(b"Transfer-Encoding: 'chunked'\r\n", b"0\r\n\r\n")),
-    "TE-parameter": (501, post(b"Transfer-Encoding: chunked;q=1\r\n", b"0\r\n\r\n")),
-    "TE-two-words": (501, post(b"Transfer-Encoding: x chunked\r\n", b"0\r\n\r\n")),
-    "TE-twice": (501, post(CHUNKS * 2, b"0\r\n\r\n")),
-    "TE-twice-different": (501, post(CHUNKS + b"Transfer-Encoding: cow\r\n", b"0\r\n\r\n")),
+    "identity": (400, post(b"Transfer-Encoding: identity\r\n", b"0\r\n\r\n")),
+    "TE-empty": (400, post(b"Transfer-Encoding:\r\n", b"0\r\n\r\n")),
+    "TE-empty-then-chunked": (400, post(b"Transfer-Encoding:\r\n" + CHUNKS, b"0\r\n\r\n")),
+    "TE-comma": (400, post(b"Transfer-Encoding: chunked,\r\n", b"0\r\n\r\n")),
+    "TE-leading-comma": (400, post(b"Transfer-Encoding: ,chunked\r\n", b"0\r\n\r\n")),
+    "TE-quoted": (400, post(b'Transfer-Encoding: "chunked"\r\n', b"0\r\n\r\n")),
+    "TE-single-quoted": (400, post(b"Transfer-Encoding: 'chunked'\r\n", b"0\r\n\r\n")),
+    "TE-parameter": (400, post(b"Transfer-Encoding: chunked;q=1\r\n", b"0\r\n\r\n")),
+    "TE-two-words": (400, post(b"Transfer-Encoding: x chunked\r\n", b"0\r\n\r\n")),
+    "TE-twice": (400, post(CHUNKS * 2, b"0\r\n\r\n")),
+    "TE-twice-different": (400, post(CHUNKS + b"Transfer-Encoding: cow\r\n", b"0\r\n\r\n")),
+    "TE-chunked-parameter-then-chunked": (
+        400,
+        post(b"Transfer-Encoding: chunked;q=1, chunked\r\n", b"0\r\n\r\n"),
+    ),
+    "TE-chunked-gzip-chunked": (
+        400,
+        post(b"Transfer-Encoding: chunked, gzip, chunked\r\n", b"0\r\n\r\n"),
+    ),
+    "TE-gzip-empty-chunked": (400, post(b"Transfer-Encoding: gzip,, chunked\r\n", b"0\r\n\r\n")),
+    "TE-gzip": (400, post(b"Transfer-Encoding: gzip\r\n", b"0\r\n\r\n")),
+    "gzip-chunked": (501, post(b"Transfer-Encoding: gzip, chunked\r\n", b"0\r\n\r\n")),
+    "gzip-parameter-chunked": (
+        501,
+        post(b"Transfer-Encoding: gzip ;a=1;b=2\t,Chunked\r\n", b"0\r\n\r\n"),
+    ),
     "TE-in-1.0": (400, post(CHUNKS, b"0\r\n\r\n", b"POST /other HTTP/1.0")),
     # Content-Length that only some would read.
     "CL-plus": (400, length(b" +4")),
@@ -211,7 +226,19 @@ REFUSED: dict[str, tuple[int, bytes]] = {
         400,
         post(b"Expect: 100-continue\r\nContent-Length: 4\r\n" + CHUNKS, b"0\r\n\r\n"),
     ),
-    "Expect-TE-twice": (501, post(b"Expect: 100-continue\r\n" + CHUNKS * 2, b"0\r\n\r\n")),
+    "Expect-TE-twice": (400, post(b"Expect: 100-continue\r\n" + CHUNKS * 2, b"0\r\n\r\n")),
+    "Expect-not-first": (417, post(b"Expect: y 100-continue\r\nContent-Length: 35\r\n", SMUGGLED)),
+    "Expect-parameter": (417, post(b"Expect: 100-continue;x=y\r\nContent-Length: 4\r\n", b"abcd")),
+    "Expect-twice": (417, post(b"Expect: 100-continue\r\n" * 2 + CHUNKS, b"0\r\n\r\n")),
+    "Expect-other": (417, post(b"Expect: 100-continued\r\nContent-Length: 4\r\n", b"abcd")),
+    "Expect-empty": (417, post(b"Expect:\r\nContent-Length: 4\r\n", b"abcd")),
+    "Expect-0.CL": (
+        417,
+        post(b"Expect: 100-continue, x\r\nContent-Length: 0\r\n", b"", b"GET /other HTTP/1.1"),
+    ),
+    "Max-Forwards-negative": (400, post(b"Max-Forwards: -1\r\n", b"", b"OPTIONS * HTTP/1.1")),
+    "Max-Forwards-twice": (400, post(b"Max-Forwards: 1\r\n" * 2, b"", b"TRACE /other HTTP/1.1")),
+    "Max-Forwards-empty": (400, post(b"Max-Forwards:\r\n", b"", b"OPTIONS /other HTTP/1.1")),
     "Expect-folded": (400, post(b"Expect:\r\n 100-continue\r\nContent-Length: 4\r\n", b"abcd")),
 }
 
@@ -319,6 +346,29 @@ ACCEPTED: dict[str, tuple[bytes, bytes, int]] = {
         b"POST /other HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 35\r\n",
         35,
     ),
+    "Expect-0.CL": (
+        post(b"Expect: 100-Continue\r\nContent-Length: 0\r\n", b"", b"GET /other HTTP/1.1"),
+        b"GET /other HTTP/1.1\r\nHost: a\r\nExpect: 100-Continue\r\nContent-Length: 0\r\n",
+        0,
+    ),
+    "h2c": (
+        post(
+            b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n",
+            b"",
+            b"GET /other HTTP/1.1",
+        ),
+        b"GET /other HTTP/1.1\r\nHost: a\r\n",
+        0,
+    ),
+    "h2c-not-listed": (
+        post(
+            b"Connection: Upgrade\r\nUpgrade: websocket, h2c\r\nhttp2-settings: AAMAAABk\r\n",
+            b"",
+            b"GET /other HTTP/1.1",
+        ),
+        b"GET /other HTTP/1.1\r\nHost: a\r\n",
+        0,
+    ),
     "TE-upper-case": (
         post(b"Transfer-Encoding: CHUNKED\r\n", b"0\r\n\r\n"),
         b"POST /other HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: CHUNKED\r\n",
@@ -350,7 +400,7 @@ ACCEPTED: dict[str, tuple[bytes, bytes, int]] = {
 def test_accepted_with_one_meaning(data: bytes, forward: bytes, body: int) -> None:
     head = READER.read(data)
     assert head is not None
-    assert (head.forward, head.body) == (forward, body)
+    assert (head.forward, head.body, head.websocket) == (forward, body, False)
 
 
 # Differences to h11. It is laxer in places; what is accepted here it has to accept and read alike.
@@ -561,7 +611,7 @@ def test_one_running_proxy(begin: Begin) -> None:
         async with begin() as world, httpx.AsyncClient(trust_env=False, timeout=20) as http:
             world.start_proxy()
             await world.ready(http)
-            for part in (refused_requests, refused_bodies, meanings, refused_answers, excess):
+            for part in PARTS:
                 world.old.seen.clear()
                 await part(world)
 
@@ -605,7 +655,7 @@ async def meanings(world: Any) -> None:
         answer = await world.on_wire(data + LAST)
         assert answer.count(ANSWER + b"200 ") == 2, name
         first, last = world.old.seen
-        assert first.startswith(forward), name
+        assert first.startswith(forward + b"X-Forwarded-For: "), name
         assert last.startswith(b"GET /last "), name
 
 
@@ -648,3 +698,34 @@ async def excess(world: Any) -> None:
         assert first.endswith(b"\r\n\r\n" + body), name
         assert last.endswith(b"old 0"), name
     world.old.answer = echo
+
+
+async def a_tunnel_that_is_refused(world: Any) -> None:
+    """What follows the handshake is the next request, also for the proxy."""
+
+    async def refuses(head: bytes, reader: Any, writer: Any) -> None:
+        if b"\r\nUpgrade: websocket\r\n" in head:
+            writer.write(b"HTTP/1.1 426 X\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n")
+            writer.write(b"Content-Length: 0\r\n\r\n")
+        else:
+            await echo(head, reader, writer)
+
+    handshake = b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 777\r\n"
+    echo, world.old.answer = world.old.answer, refuses
+    told = await world.on_wire(post(handshake, b"", b"GET /other HTTP/1.1") + SMUGGLED + LAST)
+    statuses = [answer[:3] for answer in told.split(ANSWER)[1:]]
+    assert statuses == [b"426", b"200", b"200"]
+    _, second, last = world.old.seen
+    assert second.startswith(SMUGGLED.removesuffix(b"\r\n") + b"X-Forwarded-For: ")
+    assert last.startswith(b"GET /last ")
+    world.old.answer = echo
+
+
+PARTS = (
+    refused_requests,
+    refused_bodies,
+    meanings,
+    refused_answers,
+    excess,
+    a_tunnel_that_is_refused,
+)

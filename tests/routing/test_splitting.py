@@ -79,6 +79,7 @@ class Message(NamedTuple):
 
     start: tuple[bytes, ...]
     content: bytes
+    trailers: tuple[tuple[bytes, bytes], ...] = ()
 
 
 class Origin:
@@ -104,7 +105,7 @@ class Origin:
                 self._content += event.data
             elif isinstance(event, h11.EndOfMessage):
                 assert self._request is not None
-                seen.append(message(self._request, self._content))
+                seen.append(message(self._request, self._content, event))
                 self._answer(self._request.method == b"HEAD")
             else:
                 return
@@ -120,9 +121,9 @@ class Origin:
         self._wire.receive(said)
 
 
-def message(request: h11.Request, content: bytes) -> Message:
+def message(request: h11.Request, content: bytes, end: h11.EndOfMessage) -> Message:
     path = re.sub(rb"(?i)^https?://[^/?]*+", b"", request.target)
-    return Message((request.method, path or b"/"), content)
+    return Message((request.method, path or b"/"), content, tuple(end.headers))
 
 
 class Outcome(NamedTuple):
@@ -177,7 +178,7 @@ def read_requests(data: bytes, most: int) -> list[Message]:
         while isinstance(event := machine.next_event(), h11.Data):
             content += event.data
         assert isinstance(event, h11.EndOfMessage)
-        found.append(message(request, content))
+        found.append(message(request, content, event))
         if len(found) < most:
             rest, _ = machine.trailing_data
             machine = h11.Connection(h11.SERVER)
@@ -293,7 +294,9 @@ def read_response(data: bytes, method: bytes, *, ended: bool) -> Message | None:
     status, content = b"%d" % event.status_code, b""
     while isinstance(event := machine.next_event(), h11.Data):
         content += event.data
-    return Message((status,), content) if isinstance(event, h11.EndOfMessage) else None
+    if not isinstance(event, h11.EndOfMessage):
+        return None
+    return Message((status,), content, tuple(event.headers))
 
 
 @SETTINGS
@@ -308,5 +311,7 @@ def test_responses(make: Make, data: bytes, method: bytes, version: bytes, cuts:
     assert answer(make(), method, version, pieces(data, cuts)) == whole
     assert answer(make(), method, version, each_byte(data)) == whole
     if whole.complete:
-        theirs = read_response(whole.written, method, ended=True)
-        assert theirs == read_response(data, method, ended=True)
+        said = read_response(data, method, ended=True)
+        if said is not None and version == b"1.0":
+            said = said._replace(trailers=())  # there are none without chunks
+        assert read_response(whole.written, method, ended=True) == said
