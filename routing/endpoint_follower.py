@@ -16,6 +16,7 @@ from typing import Final
 import httpx
 
 from routing.config import EndpointStream, Located, ProxyConfig
+from routing.config.urls import shown_url
 from routing.endpoint_updates import MAX_EVENT, BadUpdate, kept, recalled, updated
 from routing.errors import InvalidConfig
 from routing.event_stream import EventReader, TooLong
@@ -111,12 +112,12 @@ class EndpointFollower:
                     why = "it has ended"
                 except (BadUpdate, TooLong, UnicodeDecodeError) as error:
                     self.outcomes.count("endpoint_updates", "refused")
-                    logger.error("endpoints.refused %s: %s", stream.url, error)
+                    logger.error("endpoints.refused %s: %s", shown_url(stream.url), error)
                     why = "it said what is refused"
                 except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
                     why = str(error) or type(error).__name__
                 if not failures:
-                    logger.warning("endpoints.not_followed %s: %s", stream.url, why)
+                    logger.warning("endpoints.not_followed %s: %s", shown_url(stream.url), why)
                 self._streaming = False
                 await asyncio.sleep(pause(failures, random()))  # noqa: S311 - no secret
                 failures += 1
@@ -125,7 +126,7 @@ class EndpointFollower:
         self, places: Located, stream: EndpointStream, tell: Callable[[Located], None]
     ) -> None:
         if not self._streaming:
-            logger.warning("endpoints.followed %s", stream.url)
+            logger.warning("endpoints.followed %s", shown_url(stream.url))
             self._streaming = True
         self.outcomes.count("endpoint_updates", "applied")
         if places != self.located:

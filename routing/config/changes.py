@@ -4,9 +4,16 @@ import re
 from collections.abc import Iterable
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    FieldSerializationInfo,
+    field_serializer,
+    model_validator,
+)
 
 from routing.config.base import Model, Token
+from routing.config.secret import is_revealed, shown_field
 
 _VALUE: Final = re.compile(
     r"(?:[!-~\x80-\U0010ffff](?:[\t -~\x80-\U0010ffff]*[!-~\x80-\U0010ffff])?)?"
@@ -31,7 +38,7 @@ def _changeable(name: str) -> str:
 
 def _one_line(value: str) -> str:
     if not _VALUE.fullmatch(value):
-        raise ValueError(f"{value!r} is not the value of a field (RFC 9110, 5.5)")
+        raise ValueError("this is not the value of a field (RFC 9110, 5.5)")
     return value
 
 
@@ -40,13 +47,20 @@ FieldValue = Annotated[str, Field(max_length=4096), AfterValidator(_one_line)]
 
 
 class FieldChanges(Model):
-    """Fields that are changed in a message; case does not matter in their names."""
+    """Fields that are changed in a message; case does not matter in their names. Values whose names
+    say that they are secret are hidden in a dump unless its context is REVEAL."""
 
     set: dict[FieldName, FieldValue] = {}
     """These instead of all of the same name."""
     add: dict[FieldName, FieldValue] = {}
     """These beside those of the same name."""
     remove: tuple[FieldName, ...] = ()
+
+    @field_serializer("set", "add")
+    def _shown(self, fields: dict[str, str], info: FieldSerializationInfo) -> dict[str, str]:
+        if is_revealed(info):
+            return fields
+        return {name: shown_field(name, value) for name, value in fields.items()}
 
     @model_validator(mode="after")
     def _once(self) -> "FieldChanges":
