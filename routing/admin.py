@@ -59,13 +59,14 @@ def application(
         return JSONResponse({"status": "ok"})
 
     async def routes(_: Request) -> Response:
-        """Routes in force, and the addresses of both listeners."""
-        now = config()
+        """Routes and endpoints in force, and the addresses of both listeners."""
+        now = fleet.in_force
         return JSONResponse(
             {
                 "migration": now.migration,
                 "edge": list(fleet.edge),
                 "gateway": list(fleet.gateway),
+                "endpoint_source": endpoint_source(),
                 **now.model_dump(mode="json", include={"monolith", "services", "capabilities"}),
             }
         )
