@@ -14,6 +14,7 @@ from pydantic import (
 
 from routing.config.base import Model, Token
 from routing.config.secret import is_revealed, shown_field
+from routing.config.urls import ShownUrl
 
 _VALUE: Final = re.compile(
     r"(?:[!-~\x80-\U0010ffff](?:[\t -~\x80-\U0010ffff]*[!-~\x80-\U0010ffff])?)?"
@@ -81,7 +82,7 @@ class Rewrite(Model):
 class Redirect(Model):
     """The client is sent elsewhere instead of being served (RFC 9110, 15.4)."""
 
-    location: Annotated[str, Field(min_length=1, max_length=2048)]
+    location: Annotated[ShownUrl, Field(min_length=1, max_length=2048)]
     """A URL, or a path, with `{name}` and a trailing `*` from the route's path, and `{path}` for
     the whole path. The request's query is kept unless there is one here."""
     status: Literal[301, 302, 303, 307, 308] = 302

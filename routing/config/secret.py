@@ -5,12 +5,11 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, PlainSerializer, SecretStr, SerializationInfo
 
-from routing import hiding
+from routing.hiding import HIDDEN, Hiding
 
 REVEAL: Final = {"reveal": True}
 """The context of a dump that is for a worker."""
-HIDDEN: Final = hiding.HIDDEN.decode()
-HIDING: Final = hiding.Hiding(headers=("cookie", "set-cookie"))
+HIDING: Final = Hiding(headers=("cookie", "set-cookie"))
 _VALUE: Final = re.compile(r"[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?")
 
 
@@ -30,17 +29,17 @@ def shown_field(name: str, value: str) -> str:
     of `routing.hiding`, a cookie, or with `auth` or `key` among the words of the name."""
     plain = name.lower().replace("_", "-")
     if not {"auth", "key"}.isdisjoint(plain.split("-")):
-        return HIDDEN
+        return HIDDEN.decode()
     return HIDING.field(plain.encode(), value.encode()).decode()
 
 
 def shown_parameter(name: str, value: str) -> str:
     """The same of a parameter of a query."""
-    return HIDDEN if HIDING.hides_parameter(name.encode()) else value
+    return HIDDEN.decode() if HIDING.hides_parameter(name.encode()) else value
 
 
 def _dump(value: SecretStr, info: SerializationInfo) -> str:
-    return value.get_secret_value() if is_revealed(info) else HIDDEN
+    return value.get_secret_value() if is_revealed(info) else HIDDEN.decode()
 
 
 SecretField = Annotated[SecretStr, AfterValidator(_is_field_value), PlainSerializer(_dump)]

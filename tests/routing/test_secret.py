@@ -77,17 +77,20 @@ ROUTE = {
 
 def test_a_route_shows_no_secret() -> None:
     document = json.loads(CONFIG % "k")
-    document["services"] = {"articles": "http://127.0.0.1:2"}
-    document["capabilities"] = {"publishing": {"flag": "f", "routes": [ROUTE]}}
+    check = {"path": "/readyz?token=abc-5"}
+    document["services"] = {"articles": {"endpoints": ["http://a"], "health_check": check}}
+    elsewhere = {"location": "https://b.test/*?sig=abc-6", "status": 308}
+    redirect = {"path": "/old/*", "service": "articles", "redirect": elsewhere}
+    document["capabilities"] = {"publishing": {"flag": "f", "routes": [ROUTE, redirect]}}
     config = parse_config(json.dumps(document), "routes.json")
     assert "abc" not in config.model_dump_json()
-    (rule,) = config.capabilities["publishing"].routes
+    rule, _ = config.capabilities["publishing"].routes
     shown = rule.model_dump(mode="json")
     assert shown["headers"] == {"X-Api-Key": "REDACTED", "X-Plan": "gold", "X-Token": True}
     assert shown["query"] == {"access_token": "REDACTED", "page": "1"}
     assert "abc" not in str(route_of(rule, "publishing", "f"))
     for_a_worker = config.model_dump(mode="json", context=REVEAL)
-    assert [json.dumps(for_a_worker).count(f"abc-{number}") for number in (1, 2, 3, 4)] == [1] * 4
+    assert [json.dumps(for_a_worker).count(f"abc-{number}") for number in range(1, 7)] == [1] * 6
     assert ProxyConfig.model_validate(for_a_worker) == config
 
 
