@@ -60,14 +60,16 @@ def application(
 
     async def routes(_: Request) -> Response:
         """Routes and endpoints in force, and the addresses of both listeners."""
-        now = fleet.in_force
+        shown = fleet.in_force.shown()
         return JSONResponse(
             {
-                "migration": now.migration,
                 "edge": list(fleet.edge),
                 "gateway": list(fleet.gateway),
                 "endpoint_source": endpoint_source(),
-                **now.model_dump(mode="json", include={"monolith", "services", "capabilities"}),
+                **{
+                    name: shown[name]
+                    for name in ("migration", "monolith", "services", "capabilities")
+                },
             }
         )
 
@@ -180,7 +182,7 @@ def application(
 
     async def configuration(_: Request) -> Response:
         """The whole configuration in force with its defaults; secrets are hidden."""
-        return JSONResponse(config().model_dump(mode="json"))
+        return JSONResponse(config().shown())
 
     paths = [
         Route("/", index),

@@ -98,9 +98,9 @@ def routes(config: ConfigFile, as_json: JsonOption = False) -> None:
     """
     loaded = _load(config)
     rows = [
-        {"capability": name, "flag": capability.flag, **rule.model_dump(mode="json")}
-        for name, capability in loaded.capabilities.items()
-        for rule in capability.routes
+        {"capability": name, "flag": capability["flag"], **rule}
+        for name, capability in loaded.shown()["capabilities"].items()
+        for rule in capability["routes"]
     ]
     if as_json:
         print_json(rows)

@@ -13,7 +13,7 @@ from pydantic import (
 )
 
 from routing.config.base import Model, Token
-from routing.config.secret import is_revealed, shown_field
+from routing.config.secret import hiding_of, shown_field
 from routing.config.urls import ShownUrl
 
 _VALUE: Final = re.compile(
@@ -59,9 +59,10 @@ class FieldChanges(Model):
 
     @field_serializer("set", "add")
     def _shown(self, fields: dict[str, str], info: FieldSerializationInfo) -> dict[str, str]:
-        if is_revealed(info):
+        hiding = hiding_of(info)
+        if hiding is None:
             return fields
-        return {name: shown_field(name, value) for name, value in fields.items()}
+        return {name: shown_field(name, value, hiding) for name, value in fields.items()}
 
     @model_validator(mode="after")
     def _once(self) -> "FieldChanges":

@@ -14,7 +14,7 @@ from pydantic import (
 from routing.config.base import FlagKey, Model, Token
 from routing.config.changes import FieldChanges, Redirect, Rewrite
 from routing.config.parity import ParityRules
-from routing.config.secret import is_revealed, shown_field, shown_parameter
+from routing.config.secret import hiding_of, shown_field, shown_parameter
 
 
 def _only_true(value: bool) -> bool:
@@ -64,11 +64,12 @@ class RouteRule(Model):
     def _shown(
         self, asked: dict[str, Condition], info: FieldSerializationInfo
     ) -> dict[str, Condition]:
-        if is_revealed(info):
+        hiding = hiding_of(info)
+        if hiding is None:
             return asked
         shown = shown_field if info.field_name == "headers" else shown_parameter
         return {
-            name: shown(name, value) if isinstance(value, str) else value
+            name: shown(name, value, hiding) if isinstance(value, str) else value
             for name, value in asked.items()
         }
 

@@ -7,7 +7,8 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, PlainSerializer, SerializationInfo
 
-from routing.config.secret import HIDING, is_revealed
+from routing.config.secret import HIDING, hiding_of
+from routing.hiding import Hiding
 
 _CHARACTERS: Final = re.compile(r"[!-\[\]-~]+")
 """Of a URL, without the backslash, which some parsers take for a slash."""
@@ -32,10 +33,10 @@ def check_url(url: str) -> str:
     raise ValueError(f"{shown_url(url)!r}: expected an https address, or http on loopback")
 
 
-def shown_url(url: str) -> str:
+def shown_url(url: str, hiding: Hiding = HIDING) -> str:
     """`url` as it may be logged: without values of parameters that are secret by their name."""
     before, mark, query = url.partition("?")
-    return before + mark + HIDING.query(query.encode()).decode()
+    return before + mark + hiding.query(query.encode()).decode()
 
 
 def _names_a_place(parts: SplitResult) -> bool:
@@ -53,7 +54,8 @@ def _is_here(host: str) -> bool:
 
 
 def _dump(url: str, info: SerializationInfo) -> str:
-    return url if is_revealed(info) else shown_url(url)
+    hiding = hiding_of(info)
+    return url if hiding is None else shown_url(url, hiding)
 
 
 ShownUrl = Annotated[str, PlainSerializer(_dump)]

@@ -94,6 +94,28 @@ def test_a_route_shows_no_secret() -> None:
     assert ProxyConfig.model_validate(for_a_worker) == config
 
 
+def test_redact_names_more_of_them() -> None:
+    document = json.loads(CONFIG % "k")
+    document["redact"] = {"headers": ["X_Origin_Verify"], "query": ["iban"]}
+    document["services"] = {"articles": "http://a"}
+    rule = {
+        "path": "/",
+        "service": "articles",
+        "query": {"my_iban": "abc"},
+        "request_headers": {"set": {"X-Origin-Verify": "abc"}, "add": {"X-Key": "abc"}},
+    }
+    document["capabilities"] = {"publishing": {"flag": "f", "routes": [rule]}}
+    document["context"] = {
+        "key": [{"claim": "sub"}],
+        "jwt": {"jwks": "https://a/?iban=abc", "issuer": "i", "audience": None},
+    }
+    config = parse_config(json.dumps(document), "routes.json")
+    shown = config.shown()
+    assert "abc" not in json.dumps(shown)
+    assert shown["tracing"]["headers"] == {"X-Key": "REDACTED"}
+    assert shown["context"]["jwt"]["jwks"] == "https://a/?iban=REDACTED"
+
+
 def test_no_error_shows_a_secret() -> None:
     for wrong in (
         {"request_headers": {"set": {"Authorization": "abc\n"}}},
