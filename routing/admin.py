@@ -59,14 +59,17 @@ def application(
         return JSONResponse({"status": "ok"})
 
     async def routes(_: Request) -> Response:
-        """Routes in force, and the addresses of both listeners."""
-        now = config()
+        """Routes and endpoints in force, and the addresses of both listeners."""
+        shown = fleet.in_force.shown()
         return JSONResponse(
             {
-                "migration": now.migration,
                 "edge": list(fleet.edge),
                 "gateway": list(fleet.gateway),
-                **now.model_dump(mode="json", include={"monolith", "services", "capabilities"}),
+                "endpoint_source": endpoint_source(),
+                **{
+                    name: shown[name]
+                    for name in ("migration", "monolith", "services", "capabilities")
+                },
             }
         )
 
@@ -179,7 +182,7 @@ def application(
 
     async def configuration(_: Request) -> Response:
         """The whole configuration in force with its defaults; secrets are hidden."""
-        return JSONResponse(config().model_dump(mode="json"))
+        return JSONResponse(config().shown())
 
     paths = [
         Route("/", index),

@@ -277,6 +277,7 @@ class ClientConnection(BatchedProtocol):
                 visitor.known.context,
                 visitor.address,
                 edge=visitor.edge,
+                scheme=visitor.scheme_of(head),
             )
         if lane.changes is not None and lane.changes.redirects:
             self._redirect(lane.changes, data)

@@ -14,6 +14,7 @@ import re
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote_to_bytes
 
+from routing.config.secret import shown_field
 from routing.errors import InvalidConfig, RouteConflict
 
 if TYPE_CHECKING:
@@ -193,7 +194,8 @@ def _conditions(route: "Route") -> tuple[_Names, _Values]:
             raise InvalidConfig(f"{route}: Host is not matched by headers", hint="use host")
         if place == "header" and value is not None and not _VALUE.fullmatch(value):
             raise InvalidConfig(
-                f"{route}: no header {name!r} has the value {value!r} (RFC 9110, 5.5)"
+                f"{route}: no header {name!r} has the value {shown_field(name, value)!r} "
+                "(RFC 9110, 5.5)"
             )
         found[place, name.encode(), value is not None] = (value or "").encode()
     names = tuple(sorted(found))

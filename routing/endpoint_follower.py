@@ -16,6 +16,7 @@ from typing import Final
 import httpx
 
 from routing.config import EndpointStream, Located, ProxyConfig
+from routing.config.urls import shown_url
 from routing.endpoint_updates import MAX_EVENT, BadUpdate, kept, recalled, updated
 from routing.errors import InvalidConfig
 from routing.event_stream import EventReader, TooLong
@@ -52,6 +53,20 @@ def check_token_file(stream: EndpointStream | None) -> None:
             raise InvalidConfig(f"endpoints.token_file: {error}") from None
 
 
+def recall(state: Path, config: ProxyConfig) -> Located:
+    """What a proxy kept in `state` for `config`; nothing where that cannot be used."""
+    stream, path = config.endpoints, state / FILE
+    if stream is None:
+        return {}
+    try:
+        return recalled(path.read_bytes(), stream.url, config)
+    except FileNotFoundError:
+        return {}
+    except (OSError, BadUpdate) as error:
+        logger.warning("endpoints.not_recalled %s: %s", path, error)
+        return {}
+
+
 class EndpointFollower:
     """`run` is to run as long as the proxy serves."""
 
@@ -59,11 +74,11 @@ class EndpointFollower:
         """`config` gives the one in force. Reads what was kept in `state`."""
         self.outcomes = Outcomes()
         self._streaming = False
-        self._path = state / FILE
+        self._state = state
         self._config = config
         self._changed = asyncio.Event()
         self._stream = config().endpoints
-        self.located: Located = self._recall()
+        self.located = recall(state, config())
 
     @property
     def source(self) -> str:
@@ -90,7 +105,7 @@ class EndpointFollower:
                 await asyncio.wait((following,))
                 self._streaming = False
             self._stream = self._config().endpoints
-            self.located = self._recall()
+            self.located = recall(self._state, self._config())
             tell(self.located)
 
     async def _follow(self, tell: Callable[[Located], None]) -> None:
@@ -111,12 +126,12 @@ class EndpointFollower:
                     why = "it has ended"
                 except (BadUpdate, TooLong, UnicodeDecodeError) as error:
                     self.outcomes.count("endpoint_updates", "refused")
-                    logger.error("endpoints.refused %s: %s", stream.url, error)
+                    logger.error("endpoints.refused %s: %s", shown_url(stream.url), error)
                     why = "it said what is refused"
                 except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
                     why = str(error) or type(error).__name__
                 if not failures:
-                    logger.warning("endpoints.not_followed %s: %s", stream.url, why)
+                    logger.warning("endpoints.not_followed %s: %s", shown_url(stream.url), why)
                 self._streaming = False
                 await asyncio.sleep(pause(failures, random()))  # noqa: S311 - no secret
                 failures += 1
@@ -125,7 +140,7 @@ class EndpointFollower:
         self, places: Located, stream: EndpointStream, tell: Callable[[Located], None]
     ) -> None:
         if not self._streaming:
-            logger.warning("endpoints.followed %s", stream.url)
+            logger.warning("endpoints.followed %s", shown_url(stream.url))
             self._streaming = True
         self.outcomes.count("endpoint_updates", "applied")
         if places != self.located:
@@ -133,24 +148,13 @@ class EndpointFollower:
             tell(places)
             await asyncio.to_thread(self._keep, stream)
 
-    def _recall(self) -> Located:
-        """What was kept for the configuration in force."""
-        if self._stream is None:
-            return {}
-        try:
-            return recalled(self._path.read_bytes(), self._stream.url, self._config())
-        except FileNotFoundError:
-            return {}
-        except (OSError, BadUpdate) as error:
-            logger.warning("endpoints.not_recalled %s: %s", self._path, error)
-            return {}
-
     def _keep(self, stream: EndpointStream) -> None:
         document = kept(self.located, stream.url, self._config())
+        path = self._state / FILE
         try:
-            write_atomically(self._path, json.dumps(document).encode())
+            write_atomically(path, json.dumps(document).encode())
         except OSError as error:
-            logger.warning("endpoints.not_kept %s: %s", self._path, error)
+            logger.warning("endpoints.not_kept %s: %s", path, error)
 
 
 async def _updates(http: httpx.AsyncClient, stream: EndpointStream) -> AsyncGenerator[Located]:

@@ -191,7 +191,7 @@ class Exchange:
             self._client.abort()
             return
         if self.record is not None:
-            self.record.fails(self._side, Failure.SLOW, monotonic())
+            self.record.fails(self._side, self._endpoint.address, Failure.SLOW, monotonic())
         if waiting:
             self._group.failed(self._endpoint)
         if not self.fell_back:
@@ -244,7 +244,7 @@ class Exchange:
 
     def on_answer(self, head: ResponseHead, body: bytes, *, complete: bool) -> None:
         if self.record is not None:
-            self.record.is_answered(self._side, head.status, monotonic())
+            self.record.is_answered(self._side, self._endpoint.address, head.status, monotonic())
         if head.status >= 500 and head.status in SERVER_ERRORS:
             if self._hedge is not None and self._hedge_takes_over(Failure.SERVER_ERROR, complete):
                 return
@@ -293,7 +293,7 @@ class Exchange:
             self.on_failure(Failure.GARBLED)
             return
         if self.record is not None:
-            self.record.is_answered(self._side, head.status, monotonic())
+            self.record.is_answered(self._side, self._endpoint.address, head.status, monotonic())
         self._score.answered(head.status, fell_back=self.fell_back)
         self._endpoint.failing = 0
         self.answered = True
@@ -328,7 +328,7 @@ class Exchange:
         self._connection = None
         self._held = None
         if self.record is not None:
-            self.record.fails(self._side, failure, monotonic())
+            self.record.fails(self._side, self._endpoint.address, failure, monotonic())
         if self._hedge is not None and self._hedge_takes_over(failure):
             return
         move = self._move(failure)
@@ -480,7 +480,8 @@ class Exchange:
         self._connection = connection
         head = self._head
         if self.record is not None:
-            head = self.record.asks(self._side, head, connection, monotonic())
+            address = self._endpoint.address
+            head = self.record.asks(self._side, address, head, connection, monotonic())
         body = self._pending.take()
         if body:
             head += body

@@ -1,7 +1,7 @@
 """Why one request goes where it goes: route, context, flag, stage, origin.
 
-Pure: the evaluation of the flag comes in as a function. Asks the same table, context reader and
-stage table as the proxy itself, so that what it says is what the proxy does.
+Pure: the evaluation of the flag comes in as a function. Asks the same table, trusted peers, context
+reader and stage table as the proxy itself, so that what it says is what the proxy does.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from routing.baggage import unpack
-from routing.config import ProxyConfig, Upstream
+from routing.config import Located, ProxyConfig, Upstream
 from routing.context import ContextReader, RequestContext
 from routing.decision import Decision, Evaluation, decide
 from routing.decisions import DECISIONS_HEADER, read, settle
@@ -19,9 +19,11 @@ from routing.signing import Keyrings
 from routing.stages import Access, Side, Stage, access_of
 from routing.table import Route, RouteTable
 from routing.trust import Trust
+from routing.trusted import Trusted
 
 Evaluate = Callable[[str, RequestContext], Evaluation]
 """What the SDK says of a flag for a context."""
+NOWHERE_ELSE: Located = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +32,8 @@ class Explanation:
 
     method: str
     path: str
+    client: str
+    """Address of the user, as far as trusted peers vouch for it; at the gateway, of the service."""
     context: Mapping[str, Any]
     minted: bool
     """The request names nobody: the proxy would mint an id, and a fresh one stands in `context`."""
@@ -39,6 +43,9 @@ class Explanation:
     decision: Decision
     origin: Upstream
     """The origin that answers."""
+    source: str
+    """Where its endpoints come from: `kept`, what the stream of endpoints said last, or
+    `configuration`."""
     fallback: Upstream | None
     """The monolith where it may answer if the service fails."""
     target: str
@@ -50,7 +57,7 @@ class Explanation:
         """As JSON."""
         route, evaluation = self.route, self.evaluation
         return {
-            "request": {"method": self.method, "path": self.path},
+            "request": {"method": self.method, "path": self.path, "client": self.client},
             "context": dict(self.context),
             "minted": self.minted,
             "route": None
@@ -70,7 +77,11 @@ class Explanation:
                 "stage": evaluation.stage,
                 "reason": evaluation.reason,
             },
-            "origin": {"side": self.decision.origin, "endpoints": self.origin.endpoints},
+            "origin": {
+                "side": self.decision.origin,
+                "endpoints": self.origin.endpoints,
+                "source": self.source,
+            },
             "also": self.decision.also,
             "fallback": None if self.fallback is None else self.fallback.endpoints,
             "target": self.target,
@@ -85,24 +96,31 @@ def explain(
     trust: Trust,
     now: float,
     *,
-    client: str,
+    peer: str,
     edge: bool,
+    located: Located = NOWHERE_ELSE,
 ) -> Explanation:
     """What a proxy with `config` does with the request that begins with `head`.
 
-    `now`: seconds since 1970. `client`: its address. `edge`: it comes in where users do, otherwise
-    at the gateway. Raises InvalidConfig, and BadMessage where the proxy would refuse the head.
+    `now`: seconds since 1970. `peer`: the address that it comes from. `edge`: it comes in where
+    users do, otherwise at the gateway. `located`: endpoints other than the configured ones. Raises
+    InvalidConfig, and BadMessage where the proxy would refuse the head.
     """
     table = RouteTable(config.capabilities)
     contexts = ContextReader(config.context, trust.tokens)
-    request = request_reader(config, contexts, table, believed=not edge).read(head)
+    trusted = Trusted(config.trusted, config.forwarded)
+    client = peer.encode()
+    believed = not edge or trusted.includes(client)
+    request = request_reader(config, contexts, table, believed=believed).read(head)
     if request is None:
         raise ValueError("the head is not complete")
     minted = b""
     preparation = contexts.preparation
     if edge:
+        if believed:
+            client = trusted.client(request.fields, client)
         if preparation is not None:
-            preparation.at_edge(request.fields, request.query, client.encode())
+            preparation.at_edge(request.fields, request.query, client)
         identity, minted = contexts.at_edge(request.fields)
     else:
         if config.decisions.baggage:
@@ -127,16 +145,20 @@ def explain(
     if route is not None and new and route.changes is not None:
         target = route.changes.target(request)
         redirect = route.changes.location(request)
+    service = route.service if route is not None and new else None
+    origins = config.located(located)
     return Explanation(
         method=request.method.decode(),
         path=request.path.decode(),
+        client=client.decode(),
         context=context.document,
         minted=bool(minted),
         route=route,
         access=access,
         evaluation=evaluation,
         decision=decision,
-        origin=config.services[route.service] if route is not None and new else config.monolith,
+        origin=origins.monolith if service is None else origins.services[service],
+        source="kept" if service in located else "configuration",
         fallback=config.monolith if new else None,
         target=target.decode("latin-1"),
         redirect=redirect.decode() or None,

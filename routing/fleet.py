@@ -133,6 +133,11 @@ class Fleet:
         return host, port
 
     @property
+    def in_force(self) -> ProxyConfig:
+        """The configuration with the endpoints of the moment."""
+        return self._config.located(self._located)
+
+    @property
     def waiting(self) -> list[str]:
         """Why it is not ready, for each worker that is not."""
         return _waiting(self.members)
@@ -212,8 +217,7 @@ class Fleet:
 
     def endpoints(self) -> endpoint_stats.Document:
         """What all workers say of the endpoints, with the counters of dead ones."""
-        config = self._config.located(self._located)
-        return endpoint_stats.configured(self._all_endpoints(), config)
+        return endpoint_stats.configured(self._all_endpoints(), self.in_force)
 
     def outcomes(self) -> dict[str, dict[str, int]]:
         """The same for what is counted without latency."""

@@ -35,6 +35,10 @@ class Hiding:
         """Without the values of parameters that are secret by their name."""
         return b"&".join(map(self._parameter, query.split(b"&"))) if query else query
 
+    def hides_parameter(self, name: bytes) -> bool:
+        """Whether a parameter of that name, without percent-encoding, is secret."""
+        return self._secret(name) is not None or name.lower() in _SECRET_NAMES
+
     def field(self, name: bytes, value: bytes) -> bytes:
         """The value of the field `name`, in lower case, as it may be logged."""
         if name in self._fields or self._secret(name):
@@ -49,7 +53,7 @@ class Hiding:
     def _parameter(self, parameter: bytes) -> bytes:
         name, equals, _ = parameter.partition(b"=")
         plain = unquote_to_bytes(name) if b"%" in name else name
-        if equals and (self._secret(plain) or plain.lower() in _SECRET_NAMES):
+        if equals and self.hides_parameter(plain):
             return name + b"=" + HIDDEN
         return parameter
 

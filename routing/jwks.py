@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 import httpx
 
 from routing.config import ContextRules, JwtRules
-from routing.config.tokens import REMOTE
+from routing.config.urls import is_url, shown_url
 from routing.errors import InvalidConfig
 from routing.flag_cache import write_atomically
 from routing.outcomes import Outcomes
@@ -73,7 +73,8 @@ class KeySets:
 
     async def run(self) -> None:
         """Look again and again, until cancelled."""
-        async with httpx.AsyncClient(timeout=TIMEOUT) as http:
+        # What is not encrypted stays on this machine: no forward proxy of the environment gets it.
+        async with httpx.AsyncClient(timeout=TIMEOUT, mounts={"http://": None}) as http:
             while True:
                 self._wake.clear()
                 pause = await self._look(http)
@@ -95,11 +96,12 @@ class KeySets:
         try:
             text = await _read(http, place)
             changed = verifier.use(text)
-            if changed and REMOTE(place):
+            if changed and is_url(place):
                 kept = json.dumps({"place": place, "jwks": text.decode()}).encode()
                 await asyncio.to_thread(write_atomically, self._state / FILE, kept)
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
-            logger.warning("jwks.not_read %s: %s", place, str(error) or type(error).__name__)
+            why = str(error) or type(error).__name__
+            logger.warning("jwks.not_read %s: %s", shown_url(place), why)
             return AFTER_FAILURE
         self._known.set()
         return REFRESH_EVERY
@@ -115,7 +117,7 @@ def known_verifier(
 
     verifier = TokenVerifier(rules.jwt, claims_of(rules), time, outcomes, on_unknown_key)
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
-        if not REMOTE(rules.jwt.jwks):
+        if not is_url(rules.jwt.jwks):
             verifier.use(Path(rules.jwt.jwks).read_bytes())
         else:
             kept = json.loads((state / FILE).read_bytes())
@@ -126,7 +128,7 @@ def known_verifier(
 
 def check_key_file(rules: JwtRules | None) -> None:
     """Raise InvalidConfig if the keys are to be in a file and are not."""
-    if rules is None or REMOTE(rules.jwks):
+    if rules is None or is_url(rules.jwks):
         return
     from routing.tokens import parse_keys
 
@@ -138,7 +140,7 @@ def check_key_file(rules: JwtRules | None) -> None:
 
 async def _read(http: httpx.AsyncClient, place: str) -> bytes:
     """Raises OSError, httpx.HTTPError, httpx.InvalidURL, ValueError."""
-    if not REMOTE(place):
+    if not is_url(place):
         return await asyncio.to_thread(Path(place).read_bytes)
     content = b""
     # Nothing compressed: a few bytes could become more than fits before they are counted.

@@ -38,7 +38,7 @@ class Trace(Protocol):
     @property
     def ids(self) -> tuple[str, str]: ...
 
-    def send(self, attempt: "Attempt", head: bytes, peer: Peer | None) -> bytes: ...
+    def send(self, attempt: "Attempt", head: bytes) -> bytes: ...
 
     def end(self, record: "Record", hiding: Hiding) -> None: ...
 
@@ -54,7 +54,7 @@ class Attempt:
     """One sending of the request to an origin. `ended`: when the answer's head had come, or the
     failure; None before that. `error`: a word for the failure."""
 
-    __slots__ = ("began", "ended", "error", "side", "status")
+    __slots__ = ("began", "ended", "error", "origin", "peer", "side", "status")
 
     def __init__(self, side: Side, began: float) -> None:
         self.side = side
@@ -62,6 +62,10 @@ class Attempt:
         self.ended: float | None = None
         self.status: int | None = None
         self.error: str | None = None
+        self.origin = ""
+        """URL of the endpoint, also of one that was not reached; of a copy it is not known."""
+        self.peer: Peer | None = None
+        """What it was connected to, if that is traced."""
 
     @property
     def failed(self) -> bool:
@@ -98,6 +102,7 @@ class Record:
         "migration_op",
         "peer",
         "received",
+        "scheme",
         "sent",
         "status",
         "trace",
@@ -111,15 +116,18 @@ class Record:
         peer: bytes,
         *,
         edge: bool,
+        scheme: bytes,
         began: float,
         done: Callable[["Record"], object],
     ) -> None:
-        """`peer`: the client's address. `done` is called once, at the end of the request."""
+        """`peer`: the client's address. `scheme`: of its request, http or https. `done` is called
+        once, at the end of the request."""
         self.head = head
         self.lane = lane
         self.evaluation = evaluation
         self.peer = peer
         self.edge = edge
+        self.scheme = scheme
         self.began = self.ended = began
         self._done = done
         self.attempts: list[Attempt] = []
@@ -155,25 +163,28 @@ class Record:
         """Whether anything went wrong, also if the monolith made up for it."""
         return self.fell_back or self.error is not None
 
-    # Called by the exchange.
+    # Called by the exchange. `origin` is the URL of an endpoint.
 
-    def asks(self, side: Side, head: bytes, connection: Connection, now: float) -> bytes:
+    def asks(
+        self, side: Side, origin: str, head: bytes, connection: Connection, now: float
+    ) -> bytes:
         """The request is sent to an origin; returns `head` as it is to be sent."""
-        attempt = self._attempt(side, now)
+        attempt = self._attempt(side, origin, now)
         if self.trace is None:
             return head
-        return self.trace.send(attempt, head, connection.peer)
+        attempt.peer = connection.peer
+        return self.trace.send(attempt, head)
 
-    def is_answered(self, side: Side, status: int, now: float) -> None:
+    def is_answered(self, side: Side, origin: str, status: int, now: float) -> None:
         """The head of a final answer has come."""
         self.status = status
-        attempt = self._open(side, now)
+        attempt = self._open(side, origin, now)
         attempt.status = status
         attempt.ended = now
 
-    def fails(self, side: Side, failure: Failure, now: float) -> None:
+    def fails(self, side: Side, origin: str, failure: Failure, now: float) -> None:
         """The origin could not be reached, or has failed the request."""
-        attempt = self._open(side, now)
+        attempt = self._open(side, origin, now)
         attempt.error = failure.name.lower()
         attempt.ended = now
 
@@ -189,17 +200,21 @@ class Record:
         self.complete = complete or self.status == 101
         self._done(self)
 
-    def _open(self, side: Side, now: float) -> Attempt:
+    def _open(self, side: Side, origin: str, now: float) -> Attempt:
         """The attempt that is under way; one that was never sent begins here."""
         if not self.attempts or self.attempts[-1].ended is not None:
-            return self._attempt(side, now)
-        return self.attempts[-1]
+            return self._attempt(side, origin, now)
+        attempt = self.attempts[-1]
+        if attempt.origin != origin:  # a hedge was faster
+            attempt.origin, attempt.peer = origin, None
+        return attempt
 
-    def _attempt(self, side: Side, now: float) -> Attempt:
+    def _attempt(self, side: Side, origin: str, now: float) -> Attempt:
         """A new one, to which the time since the one before belongs."""
         began = self.began
         if self.attempts:
             began = self.attempts[-1].ended or now
         attempt = Attempt(side, began)
+        attempt.origin = origin
         self.attempts.append(attempt)
         return attempt

@@ -7,9 +7,11 @@ Pure.
 from collections.abc import Mapping
 from typing import Final
 
+from routing.config import address_of
 from routing.hiding import Hiding, readable, split_host
 from routing.message import RequestHead
 from routing.record import Record
+from routing.stages import Side
 
 Attributes = dict[str, str | int | bool]
 
@@ -45,7 +47,7 @@ def of_server(record: Record, hiding: Hiding) -> Attributes:
     address, port = split_host(head.host)
     attributes: Attributes = {
         **_method(head),
-        "url.scheme": "http",
+        "url.scheme": readable(record.scheme),
         "url.path": readable(head.path),
         "client.address": readable(record.peer),
         "network.protocol.version": f"1.{head.minor}",
@@ -69,18 +71,20 @@ def of_server(record: Record, hiding: Hiding) -> Attributes:
     return {**attributes, **_outcome(record.status, record.error)}
 
 
-def of_client(
-    record: Record, number: int, peer: tuple[str, int] | None, hiding: Hiding
-) -> Attributes:
-    """Of one attempt to have an origin answer; `number` counts from 0."""
-    head, attempt = record.head, record.attempts[number]
-    attributes: Attributes = {**_method(head), "migrator.origin": attempt.side.value}
-    if peer is not None:
-        address, port = peer
-        attributes["server.address"], attributes["server.port"] = address, port
-        host = f"[{address}]" if ":" in address else address
-        query = f"?{readable(hiding.query(head.query))}" if head.query else ""
-        attributes["url.full"] = f"http://{host}:{port}{readable(head.path)}{query}"
+def of_client(record: Record, number: int, hiding: Hiding) -> Attributes:
+    """Of one attempt to have an origin answer, also of one that reached nobody; `number` counts
+    from 0."""
+    attempt = record.attempts[number]
+    address, port = address_of(attempt.origin)
+    attributes: Attributes = {
+        **_method(record.head),
+        "server.address": address,
+        "server.port": port,
+        "url.full": attempt.origin.removesuffix("/") + _target(record, attempt.side, hiding),
+        "migrator.origin": attempt.side.value,
+    }
+    if attempt.peer is not None:
+        attributes["network.peer.address"], attributes["network.peer.port"] = attempt.peer
     if number:
         attributes["http.request.resend_count"] = number
     error = attempt.error
@@ -103,6 +107,16 @@ def of_flag(record: Record) -> Attributes | None:
     if evaluation.version is not None:
         attributes["feature_flag.version"] = str(evaluation.version)
     return attributes
+
+
+def _target(record: Record, side: Side, hiding: Hiding) -> str:
+    """Path and query that the origin is asked for."""
+    head, route = record.head, record.lane.route
+    target = head.target
+    if side is Side.NEW and route is not None and route.changes is not None:
+        target = route.changes.target(head)
+    path, mark, query = target.partition(b"?")
+    return readable(path) + (f"?{readable(hiding.query(query))}" if mark else "")
 
 
 def _method(head: RequestHead) -> Attributes:

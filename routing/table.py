@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from routing.changes import Changes, PathTemplate, changes_of, probe_of
 from routing.conditions import Asked, Details, Fork
 from routing.config import Capability, Condition, ParityRules, RouteRule
+from routing.config.secret import shown_field, shown_parameter
 from routing.errors import InvalidConfig, RouteConflict
 from routing.paths import normalise
 from routing.stages import Access
@@ -62,9 +63,14 @@ class Route:
     def conditions(self) -> str:
         """What it asks for beside method and path, for people; empty if nothing."""
         words = [] if self.host is None else [f"host {self.host}"]
-        for place, conditions in (("header", self.headers), ("query", self.query)):
+        for place, conditions, shown in (
+            ("header", self.headers, shown_field),
+            ("query", self.query, shown_parameter),
+        ):
             for name, value in conditions:
-                words.append(f"{place} {name}" if value is None else f"{place} {name}={value}")
+                words.append(
+                    f"{place} {name}" if value is None else f"{place} {name}={shown(name, value)}"
+                )
         return " ".join(words)
 
 

@@ -31,7 +31,7 @@ from routing.config import Tracing
 from routing.hiding import Hiding
 from routing.message import RequestHead
 from routing.rate_bound import TokenBucket
-from routing.record import CLIENT_GONE, Attempt, Peer, Record
+from routing.record import CLIENT_GONE, Attempt, Record
 from routing.span_attributes import of_client, of_flag, of_server, span_name
 from routing.trace_context import Parent, parse, stamp
 
@@ -89,7 +89,7 @@ class Trace:
         around = Context() if parent is None else set_span_in_context(_remote(parent, head))
         self._server = self._start(around, SpanKind.SERVER, now)
         self._inside = set_span_in_context(self._server, Context())
-        self._attempts: dict[Attempt, tuple[Span, Peer | None]] = {}
+        self._attempts: dict[Attempt, Span] = {}
 
     @property
     def ids(self) -> tuple[str, str]:
@@ -97,21 +97,20 @@ class Trace:
         context = self._server.get_span_context()
         return f"{context.trace_id:032x}", f"{context.span_id:016x}"
 
-    def send(self, attempt: Attempt, head: bytes, peer: Peer | None) -> bytes:
+    def send(self, attempt: Attempt, head: bytes) -> bytes:
         """`head` as it goes to the origin: with the attempt's span as the parent."""
         span = self._start(self._inside, SpanKind.CLIENT, attempt.began)
-        self._attempts[attempt] = span, peer
+        self._attempts[attempt] = span
         context = span.get_span_context()
         return stamp(head, context.trace_id, context.span_id, self._parent)
 
     def end(self, record: Record, hiding: Hiding) -> None:
         """Complete the spans and hand them over."""
         for number, attempt in enumerate(record.attempts):
-            span, peer = self._attempts.get(attempt) or (
-                self._start(self._inside, SpanKind.CLIENT, attempt.began),
-                None,
-            )
-            span.set_attributes(of_client(record, number, peer, hiding))
+            span = self._attempts.get(attempt)
+            if span is None:
+                span = self._start(self._inside, SpanKind.CLIENT, attempt.began)
+            span.set_attributes(of_client(record, number, hiding))
             if attempt.failed or (attempt.status or 0) >= 400:
                 span.set_status(StatusCode.ERROR)
             span.end(self._nanoseconds(attempt.ended or record.ended))

@@ -95,6 +95,13 @@ class Visitor:
             self._obey(routing)
         return routing.believing_reader if self._trusted else routing.reader
 
+    def scheme_of(self, head: RequestHead) -> bytes:
+        """By which scheme the user asked, as far as trusted peers vouch for it; at the gateway, the
+        service."""
+        if self.edge and self._trusted:
+            return self._routing.trusted.scheme(head.fields, self._scheme)
+        return self._scheme
+
     def decide(self, head: RequestHead) -> None:
         """Who the request is for, and where it goes."""
         proxy = self._proxy

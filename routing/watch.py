@@ -93,6 +93,7 @@ class Watch:
         peer: bytes,
         *,
         edge: bool,
+        scheme: bytes,
     ) -> Record | None:
         """The record of a request if anybody wants one. To be called when `left` is below 0."""
         now = monotonic()
@@ -102,7 +103,16 @@ class Watch:
         log = self._access_log
         if event is None and trace is None and not logged and not (log and log.errors):
             return None
-        record = Record(head, lane, evaluation, peer, edge=edge, began=now, done=self._end)
+        record = Record(
+            head,
+            lane,
+            evaluation,
+            peer,
+            edge=edge,
+            scheme=scheme,
+            began=now,
+            done=self._end,
+        )
         record.migration_op = event
         record.logged = logged
         record.trace = trace

@@ -200,7 +200,14 @@ def _urls(routes: Any, capability: Capability, sample: Sample) -> tuple[str, str
         raise Unavailable("the proxy's /routes is of another version") from error
     path, _, query = sample.target.encode().partition(b"?")
     request = _Request(sample.method.encode(), path, query)
-    route = RouteTable(capabilities).match(request.method, path)
+    route = RouteTable(
+        {
+            name: each.model_copy(
+                update={"routes": tuple(rule for rule in each.routes if not rule.conditional)}
+            )
+            for name, each in capabilities.items()
+        }
+    ).match(request.method, path)
     if route is None or route.capability != capability.capability:
         raise InvalidInput(
             f"{sample.method} {sample.target}: its service is not known",

@@ -98,9 +98,9 @@ def routes(config: ConfigFile, as_json: JsonOption = False) -> None:
     """
     loaded = _load(config)
     rows = [
-        {"capability": name, "flag": capability.flag, **rule.model_dump(mode="json")}
-        for name, capability in loaded.capabilities.items()
-        for rule in capability.routes
+        {"capability": name, "flag": capability["flag"], **rule}
+        for name, capability in loaded.shown()["capabilities"].items()
+        for rule in capability["routes"]
     ]
     if as_json:
         print_json(rows)
@@ -125,7 +125,10 @@ def show_explanation(
         list[str] | None,
         typer.Option("--header", "-H", help='A field, such as "Cookie: session=…"; repeatable.'),
     ] = None,
-    client: Annotated[str, typer.Option(help="The client's address.")] = "127.0.0.1",
+    client: Annotated[
+        str,
+        typer.Option(help="Address that the request comes from: a user's, or a trusted peer's."),
+    ] = "127.0.0.1",
     gateway: Annotated[
         bool, typer.Option("--gateway", help="As a service's call, not a user's.")
     ] = False,
@@ -141,10 +144,12 @@ def show_explanation(
     """Say which route, flag, stage and origin a request gets, and why.
 
     Nothing is sent: the flags are those that the proxy kept on disk, which it does whenever one
-    changes, and LaunchDarkly's SDK evaluates them here.
+    changes, and LaunchDarkly's SDK evaluates them here. So are the endpoints of services, if the
+    proxy follows a stream of them.
 
     Example: migrator proxy explain /articles/7 -X PUT -H "X-User: alice"
     """
+    from routing.endpoint_follower import recall
     from routing.jwks import known_verifier
     from routing.key_files import load_keyrings
     from routing.known_flags import known_flags
@@ -160,7 +165,10 @@ def show_explanation(
         )
         try:
             told = explain(
-                loaded, head, evaluate, trust, time.time(), client=client, edge=not gateway
+                *(loaded, head, evaluate, trust, time.time()),
+                peer=client,
+                edge=not gateway,
+                located=recall(folder, loaded),
             )
         except BadMessage as error:
             raise InvalidInput(
@@ -170,7 +178,7 @@ def show_explanation(
     if as_json:
         print_json(told.document())
     else:
-        _print(told)
+        _print(told, client)
 
 
 @proxy_app.command()
@@ -272,10 +280,12 @@ def _head(method: str, target: str, fields: list[str]) -> bytes:
     return "".join(f"{line}\r\n" for line in (*lines, *fields)).encode() + b"\r\n"
 
 
-def _print(told: Explanation) -> None:
+def _print(told: Explanation, peer: str) -> None:
     route, evaluation, decision = told.route, told.evaluation, told.decision
     kind, key = told.context.get("kind"), told.context.get("key")
     rows = [("request", f"{told.method} {told.path}")]
+    if told.client != peer:
+        rows.append(("client", f"{told.client}, as {peer} says, which is trusted"))
     who = f"{kind} {key}" if key is not None else "several kinds"
     rows.append(("context", f"{who} (nobody named: a fresh id, minted)" if told.minted else who))
     if route is None or evaluation is None:
@@ -290,7 +300,8 @@ def _print(told: Explanation) -> None:
     if told.redirect is not None:
         rows.append(("redirect", f"to {told.redirect}"))
     else:
-        rows.append(("origin", f"{name}, {told.origin}"))
+        source = ", as the stream of endpoints said last" if told.source == "kept" else ""
+        rows.append(("origin", f"{name}, {told.origin}{source}"))
         rows.append(("target", told.target))
     if told.fallback is not None and told.redirect is None:
         rows.append(("if it fails", f"safe requests go to the monolith, {told.fallback}"))

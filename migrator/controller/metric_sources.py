@@ -23,6 +23,7 @@ from migrator.errors import MigratorError, Unavailable
 from migrator.flagclient import CustomEvents, FlagClient
 from migrator.plan.model import ByOrigin, Metric, Prometheus, Stage, Step, Track, Webhook
 from migrator.rollout.desired import NEW_IS_ASKED
+from routing.config.urls import shown_url
 
 TIMEOUT: Final = 10.0
 """Seconds for one reading of Prometheus."""
@@ -110,23 +111,23 @@ class MetricSources:
         self, url: str, timeout: float, *, errors: tuple[int, ...] = (), **request: Any
     ) -> bytes:
         """The body of a success, or of one of `errors`, which say in it what is wrong."""
-        body = bytearray()
+        place, body = shown_url(url), bytearray()
         try:
             async with (
                 asyncio.timeout(timeout),
                 self._http.stream("POST", url, timeout=timeout, **request) as answer,
             ):
                 if not answer.is_success and answer.status_code not in errors:
-                    raise Unavailable(f"{url} answered {answer.status_code}")
+                    raise Unavailable(f"{place} answered {answer.status_code}")
                 async for chunk in answer.aiter_bytes():
                     body += chunk
                     if len(body) > _MAX_ANSWER:
-                        raise Unavailable(f"{url} answered more than {_MAX_ANSWER} bytes")
+                        raise Unavailable(f"{place} answered more than {_MAX_ANSWER} bytes")
         except TimeoutError:
-            raise Unavailable(f"{url} did not answer within {timeout:g} s") from None
+            raise Unavailable(f"{place} did not answer within {timeout:g} s") from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             detail = str(error) or type(error).__name__
-            raise Unavailable(f"{url} does not answer: {detail}") from error
+            raise Unavailable(f"{place} does not answer: {detail}") from error
         return bytes(body)
 
 
@@ -136,7 +137,7 @@ def _told_by(url: str) -> Iterator[None]:
     try:
         yield
     except Unavailable as error:
-        raise Unavailable(f"{url}: {error}", hint=error.hint) from error
+        raise Unavailable(f"{shown_url(url)}: {error}", hint=error.hint) from error
 
 
 def _of_origin(track: Track, events: Iterable[CustomEvents], origin: Origin) -> Counted:

@@ -39,6 +39,7 @@ from routing.config import (
     Timeouts,
     Tracing,
 )
+from routing.config.urls import ShownUrl
 from routing.stages import Stage as Stage
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=40)]
@@ -192,7 +193,7 @@ class Route(RouteRule):
 class Webhook(Model):
     """Somebody else's program that gets a POST with JSON."""
 
-    url: Annotated[str, Field(pattern=r"^https?://[^\s/?#@]+(/[^\s#@]*)?$", max_length=512)]
+    url: Annotated[ShownUrl, Field(pattern=r"^https?://[^\s/?#@]+(/[^\s#@]*)?$", max_length=512)]
     timeout: Annotated[Duration, Field(gt=0, le=60)] = 10.0
 
 

@@ -20,6 +20,7 @@ from migrator.rollout.gate import closed_gate
 from migrator.rollout.observation import Figures, Observation, SeenFlag
 from migrator.rollout.state import Rollout, apply
 from migrator.rollout.transitions import Phase
+from routing.config import REVEAL
 
 _AT_STEP: Final = frozenset({Phase.HOLDING, Phase.WAITING})
 _WATCHED: Final = frozenset({Phase.WAITING, Phase.PAUSED, Phase.COMPLETE})
@@ -201,7 +202,7 @@ def _schedule(
             Kind.STARTED,
             now,
             f"{len(steps)} steps",
-            steps=[step.model_dump(mode="json") for step in steps],
+            steps=[step.model_dump(mode="json", context=REVEAL) for step in steps],
             old=_all_old(figures).to_json(),
             version=flag.version,
             on=flag.on,

@@ -4,9 +4,17 @@ import re
 from collections.abc import Iterable
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    FieldSerializationInfo,
+    field_serializer,
+    model_validator,
+)
 
 from routing.config.base import Model, Token
+from routing.config.secret import hiding_of, shown_field
+from routing.config.urls import ShownUrl
 
 _VALUE: Final = re.compile(
     r"(?:[!-~\x80-\U0010ffff](?:[\t -~\x80-\U0010ffff]*[!-~\x80-\U0010ffff])?)?"
@@ -31,7 +39,7 @@ def _changeable(name: str) -> str:
 
 def _one_line(value: str) -> str:
     if not _VALUE.fullmatch(value):
-        raise ValueError(f"{value!r} is not the value of a field (RFC 9110, 5.5)")
+        raise ValueError("this is not the value of a field (RFC 9110, 5.5)")
     return value
 
 
@@ -40,13 +48,21 @@ FieldValue = Annotated[str, Field(max_length=4096), AfterValidator(_one_line)]
 
 
 class FieldChanges(Model):
-    """Fields that are changed in a message; case does not matter in their names."""
+    """Fields that are changed in a message; case does not matter in their names. Values whose names
+    say that they are secret are hidden in a dump unless its context is REVEAL."""
 
     set: dict[FieldName, FieldValue] = {}
     """These instead of all of the same name."""
     add: dict[FieldName, FieldValue] = {}
     """These beside those of the same name."""
     remove: tuple[FieldName, ...] = ()
+
+    @field_serializer("set", "add")
+    def _shown(self, fields: dict[str, str], info: FieldSerializationInfo) -> dict[str, str]:
+        hiding = hiding_of(info)
+        if hiding is None:
+            return fields
+        return {name: shown_field(name, value, hiding) for name, value in fields.items()}
 
     @model_validator(mode="after")
     def _once(self) -> "FieldChanges":
@@ -67,7 +83,7 @@ class Rewrite(Model):
 class Redirect(Model):
     """The client is sent elsewhere instead of being served (RFC 9110, 15.4)."""
 
-    location: Annotated[str, Field(min_length=1, max_length=2048)]
+    location: Annotated[ShownUrl, Field(min_length=1, max_length=2048)]
     """A URL, or a path, with `{name}` and a trailing `*` from the route's path, and `{path}` for
     the whole path. The request's query is kept unless there is one here."""
     status: Literal[301, 302, 303, 307, 308] = 302

@@ -1,6 +1,6 @@
 """The whole document: what listens where, and which routes belong to whom."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -19,6 +19,7 @@ from routing.config.parity import Parity
 from routing.config.peers import ForwardedStyle, Network
 from routing.config.redaction import Redaction
 from routing.config.routes import Capability
+from routing.config.secret import redacting
 from routing.config.timeouts import Timeouts
 from routing.config.tls import OriginTls
 from routing.config.tracing import TRACED_FIELDS, Tracing
@@ -57,6 +58,12 @@ class ProxyConfig(Model):
         logged = () if self.access_log is None else self.access_log.fields
         traced = () if self.tracing is None else TRACED_FIELDS
         return frozenset((*logged, *traced))
+
+    def shown(self) -> dict[str, Any]:
+        """As JSON for people: secrets are hidden, also those that `redact` names."""
+        return self.model_dump(
+            mode="json", context=redacting(self.redact.headers, self.redact.query)
+        )
 
     def located(self, places: Located) -> "ProxyConfig":
         """With these endpoints of services, which need not all be known here."""

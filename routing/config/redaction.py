@@ -8,8 +8,8 @@ from routing.config.base import Model, Token
 
 
 class Redaction(Model):
-    """What the access log and spans hide beside credentials, the values of cookies and parameters
-    that are secret by their name: those are always hidden."""
+    """What the access log, spans and dumps of this document hide beside credentials, the values of
+    cookies and parameters that are secret by their name: those are always hidden."""
 
     headers: tuple[Token, ...] = ()
     """Fields whose value is hidden."""

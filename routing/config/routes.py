@@ -2,11 +2,19 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, StrictBool, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    FieldSerializationInfo,
+    StrictBool,
+    field_serializer,
+    model_validator,
+)
 
 from routing.config.base import FlagKey, Model, Token
 from routing.config.changes import FieldChanges, Redirect, Rewrite
 from routing.config.parity import ParityRules
+from routing.config.secret import hiding_of, shown_field, shown_parameter
 
 
 def _only_true(value: bool) -> bool:
@@ -51,6 +59,24 @@ class RouteRule(Model):
     """Path of the read that shows what a write here has done, with `{name}` and a final `*` from
     the route's own. None: the answer's Location after a POST that made something, else the path
     itself, if a route for GET has it."""
+
+    @field_serializer("headers", "query")
+    def _shown(
+        self, asked: dict[str, Condition], info: FieldSerializationInfo
+    ) -> dict[str, Condition]:
+        hiding = hiding_of(info)
+        if hiding is None:
+            return asked
+        shown = shown_field if info.field_name == "headers" else shown_parameter
+        return {
+            name: shown(name, value, hiding) if isinstance(value, str) else value
+            for name, value in asked.items()
+        }
+
+    @property
+    def conditional(self) -> bool:
+        """Whether it asks for more than path and method."""
+        return bool(self.host is not None or self.headers or self.query)
 
     @property
     def changes_something(self) -> bool:

@@ -1,14 +1,12 @@
 """Whose JSON Web Tokens (RFC 7519) are believed."""
 
-import re
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
 from routing.config.base import Model
 from routing.config.sources import CookieSource, HeaderSource
-
-REMOTE: Final = re.compile(r"https://|http://(?:localhost|127\.0\.0\.1|\[::1\])(?::|/)").match
+from routing.config.urls import ShownUrl, check_url, is_url
 
 Algorithm = Literal[
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"
@@ -17,9 +15,7 @@ Algorithm = Literal[
 
 
 def _safe(place: str) -> str:
-    if "://" in place and not REMOTE(place):
-        raise ValueError(f"{place!r}: expected an https address, or a file")
-    return place
+    return check_url(place) if is_url(place) else place
 
 
 class JwtRules(Model):
@@ -27,7 +23,7 @@ class JwtRules(Model):
 
     token: CookieSource | HeaderSource = HeaderSource(header="authorization")
     """Where it is; in a field, `Bearer` may stand before it (RFC 6750, 2.1)."""
-    jwks: Annotated[str, Field(min_length=1), AfterValidator(_safe)]
+    jwks: Annotated[ShownUrl, Field(min_length=1), AfterValidator(_safe)]
     """Address or file of the issuer's JSON Web Key Set (RFC 7517)."""
     issuer: str
     """Its `iss`."""

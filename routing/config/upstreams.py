@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from routing.config.base import IN_SECONDS, Model, OriginUrl, Seconds
+from routing.config.urls import ShownUrl
 
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Percent = Annotated[float, Field(ge=0, le=100)]
@@ -37,7 +38,7 @@ Endpoints = Annotated[
 class HealthCheck(Model):
     """A GET that each worker sends to each endpoint; 200 to 399 is healthy."""
 
-    path: Annotated[str, Field(pattern=r"^/[!-~]*$", max_length=1024)]
+    path: Annotated[ShownUrl, Field(pattern=r"^/[!-~]*$", max_length=1024)]
     interval: Annotated[float, Field(ge=0.05, le=3600), IN_SECONDS] = 5.0
     """From the end of a check to the next one, give or take a tenth."""
     timeout: Seconds = 1.0

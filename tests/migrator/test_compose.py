@@ -129,6 +129,14 @@ def test_the_proxys_document(composition: Composition) -> None:
     assert read.model_dump(mode="json") == composition.routes
 
 
+def test_the_proxy_gets_the_secrets_of_the_plan(tmp_path: Path) -> None:
+    text = PLAN.replace(
+        "second_writes: false", "second_writes: false, request_headers: {set: {X-Key: abc}}"
+    )
+    (route,) = composed(tmp_path, text).routes["capabilities"]["buying"]["routes"]
+    assert route["request_headers"]["set"] == {"X-Key": "abc"}
+
+
 def test_replicas(tmp_path: Path) -> None:
     """They share their service's folder, and differ in their ports alone."""
     text = PLAN.replace("cwd: code,", "cwd: code, replicas: 3, port: 9000,")

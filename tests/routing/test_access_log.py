@@ -32,7 +32,16 @@ def a_record(request: bytes, *, routed: bool = True) -> Record:
     assert head is not None
     lane = a_lane() if routed else no_lane()
     evaluation = Evaluation(Stage.LIVE, "FALLTHROUGH", 7) if routed else None
-    return Record(head, lane, evaluation, b"192.0.2.1", edge=True, began=10.0, done=lambda _: None)
+    return Record(
+        head,
+        lane,
+        evaluation,
+        b"192.0.2.1",
+        edge=True,
+        scheme=b"http",
+        began=10.0,
+        done=lambda _: None,
+    )
 
 
 def line(record: Record) -> dict[str, Any]:
@@ -48,8 +57,8 @@ def test_a_line() -> None:
         b"GET /articles/7?page=2&token=abc HTTP/1.1\r\nHost: example.org:8080\r\n"
         b"User-Agent: Mozilla\r\nX-Api-Key: abc\r\nCookie: uid=42; theme=dark\r\n\r\n"
     )
-    record.asks(Side.NEW, b"", Mock(), 10.0)
-    record.is_answered(Side.NEW, 200, 10.25)
+    record.asks(Side.NEW, "http://new", b"", Mock(), 10.0)
+    record.is_answered(Side.NEW, "http://new", 200, 10.25)
     record.sent = 512
     record.end(10.5, complete=True)
     assert line(record) == {
@@ -98,12 +107,12 @@ def test_outcomes(
 ) -> None:
     record = a_record(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", routed=False)
     for call in calls:
-        record.asks(Side.NEW, b"", Mock(), 10.0)
+        record.asks(Side.NEW, "http://new", b"", Mock(), 10.0)
         if isinstance(call, Failure):
-            record.fails(Side.NEW, call, 11.0)
+            record.fails(Side.NEW, "http://new", call, 11.0)
             record.fell_back = len(calls) > 1
         else:
-            record.is_answered(Side.NEW, call, 11.0)
+            record.is_answered(Side.NEW, "http://new", call, 11.0)
     record.status = status
     record.end(12.0, complete=complete)
     found = line(record)

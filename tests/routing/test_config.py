@@ -45,8 +45,13 @@ def test_defaults() -> None:
         ),
         pytest.param(
             {"context": {"jwt": {**JWT, "jwks": "http://issuer.example/keys"}}},
-            "expected an https address, or a file",
+            "jwks: .*expected an https address, or http on loopback",
             id="keys-in-the-clear",
+        ),
+        pytest.param(
+            {"context": {"jwt": {**JWT, "jwks": "http://localhost:x@issuer.example/keys"}}},
+            "jwks: .*expected an address without user and password",
+            id="keys-of-somebody-else",
         ),
         pytest.param(
             {"context": {"jwt": {**JWT, "algorithms": ["HS256"]}}}, "algorithms", id="secret"

@@ -9,6 +9,11 @@ from typing import Any
 import httpx
 
 from endpoint_server import TOKEN, EndpointServer, endpoint_server, event
+from proxy_in_process import NO_TRUST
+from routing.config import ProxyConfig
+from routing.endpoint_follower import recall
+from routing.explain import explain
+from routing.known_flags import known_flags
 
 Begin = Callable[[], AbstractAsyncContextManager[Any]]
 Until = Callable[[Callable[[], Any]], Any]
@@ -40,6 +45,18 @@ def test_endpoints_come_and_go(begin: Begin, wait_until: Until, tmp_path: Path) 
             service = next(each for each in origins if each["service"] == "articles")
             return [each["address"] for each in service["endpoints"]] == [*addresses]
 
+        def explained(world: Any, stream: dict[str, str]) -> tuple[tuple[str, ...], str]:
+            """Endpoints of the service and their source, by what is on disk."""
+            config = ProxyConfig.model_validate(world.config(endpoints=stream))
+            with known_flags(world.folder, world.environment()["LAUNCHDARKLY_SDK_KEY"]) as flags:
+                told = explain(
+                    *(config, b"GET /articles/1 HTTP/1.1\r\nHost: a\r\n\r\n", flags, NO_TRUST, 0.0),
+                    peer="127.0.0.1",
+                    edge=True,
+                    located=recall(world.folder, config),
+                )
+            return tuple(told.origin.endpoints), told.source
+
         async def updates(outcome: str, count: int) -> bool:
             text = (await http.get(f"{world.admin}/metrics")).text
             line = f'migrator_proxy_endpoint_updates_total{{outcome="{outcome}"}} {count}.0'
@@ -59,6 +76,8 @@ def test_endpoints_come_and_go(begin: Begin, wait_until: Until, tmp_path: Path) 
         await held.wait()
         server.say(event("change", articles=[old]))
         await wait_until(lambda: in_force(old))
+        routes = (await http.get(f"{world.admin}/routes")).json()
+        assert (routes["services"], routes["endpoint_source"]) == ({"articles": old}, "stream")
         assert [await ask() for _ in range(8)] == ["old 0"] * 8
         release.set()
         assert await asked == "new 0", "it ends where it began"
@@ -75,6 +94,8 @@ def test_endpoints_come_and_go(begin: Begin, wait_until: Until, tmp_path: Path) 
         world.start_proxy(endpoints=stream)
         await world.ready(http)
         assert (await said())["source"] == "kept"
+        assert (await http.get(f"{world.admin}/routes")).json()["endpoint_source"] == "kept"
+        assert explained(world, stream) == ((old,), "kept")
         assert await in_force(old)
         assert await ask() == "old 0"
         server.greeting = event("snapshot", articles=[new, old])

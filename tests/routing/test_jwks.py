@@ -190,6 +190,35 @@ def test_an_endless_answer(tmp_path: Path, wait_until: Until, caplog: Any) -> No
     asyncio.run(run())
 
 
+def test_plain_http_does_not_leave_the_machine(
+    tmp_path: Path, wait_until: Until, free_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "all_proxy"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{free_port}")
+
+    async def run() -> None:
+        async with issuer(A) as place, followed(tmp_path, place.url) as verifier:
+            await wait_until(counts(verifier, OLD))
+
+    asyncio.run(run())
+
+
+def test_the_log_shows_no_key_of_an_address(
+    tmp_path: Path, wait_until: Until, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def run() -> None:
+        async with issuer(BROKEN) as place:
+            async with followed(tmp_path, f"{place.url}?p=sign_in&api_key=abc"):
+
+                async def said() -> bool:
+                    return "?p=sign_in&api_key=REDACTED: status 503" in caplog.text
+
+                await wait_until(said)
+        assert "abc" not in caplog.text
+
+    asyncio.run(run())
+
+
 @pytest.mark.parametrize("content", [None, b"{", b'{"keys": []}'])
 def test_a_wrong_file(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "keys.json"

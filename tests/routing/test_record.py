@@ -11,6 +11,7 @@ from routing.recovery import Failure
 from routing.stages import Side
 
 OLD, NEW = Side.OLD, Side.NEW
+ORIGIN = "http://10.0.0.5"
 
 
 @pytest.mark.parametrize(
@@ -44,17 +45,19 @@ def test_attempts(
     ended: list[Record] = []
     head = RequestReader().read(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
     assert head is not None
-    record = Record(head, no_lane(), None, b"", edge=True, began=1.0, done=ended.append)
+    record = Record(
+        head, no_lane(), None, b"", edge=True, scheme=b"http", began=1.0, done=ended.append
+    )
     for call in calls.split("; "):
         verb, *words = call.split()
         if verb == "asks":
-            assert record.asks(Side(words[0]), b"head", Mock(), float(words[1])) == b"head"
+            assert record.asks(Side(words[0]), ORIGIN, b"head", Mock(), float(words[1])) == b"head"
         elif verb == "answered":
-            record.is_answered(record.attempts[-1].side, int(words[0]), float(words[1]))
+            record.is_answered(record.attempts[-1].side, ORIGIN, int(words[0]), float(words[1]))
         elif verb == "breaks":
             record.breaks()
         else:
-            record.fails(Side(words[0]), Failure[verb.upper()], float(words[1]))
+            record.fails(Side(words[0]), ORIGIN, Failure[verb.upper()], float(words[1]))
     record.end(9.0, complete=True)
     assert ended == [record]
     assert record.ended == 9.0

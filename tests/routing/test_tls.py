@@ -20,11 +20,12 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_pem_private_key,
 )
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from typer.testing import CliRunner
 
 from inline_proxy import InlineProxy, inline_proxy
 from migrator.cli import app
-from routing import acceptor
+from routing import acceptor, tracing
 from routing.config import parse_config
 from routing.errors import InvalidConfig
 from routing.tls import check_files
@@ -420,6 +421,29 @@ def test_files_that_cannot_be_used(
         document["origin_tls"] = {"https://a.test": files}
     with pytest.raises(InvalidConfig, match=rf"^{place}\.(certificate|key): {tmp_path}.*{words}"):
         check_files(parse_config(json.dumps(document), "routes.json"))
+
+
+def test_spans_name_the_scheme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    exporter = InMemorySpanExporter()
+    monkeypatch.setattr(tracing, "_exporter", lambda _: exporter)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    AUTHORITY.issue_cert("127.0.0.1").configure_cert(context)
+
+    async def play() -> None:
+        changes: dict[str, Any] = {
+            "listen": {"port": 0, "tls": {"certificates": [pair(tmp_path, "a", "a.test")]}},
+            "tracing": {"ratio": 1},
+        }
+        async with origin(context) as monolith:
+            changes["origin_tls"] = {monolith: {"verify": False}}
+            async with inline_proxy(monolith, **changes) as proxy:
+                await asked(proxy.port, "a.test")
+                proxy.proxy.watch.close(patience=10)
+            client, server = (dict(span.attributes or {}) for span in exporter.get_finished_spans())
+            assert server["url.scheme"] == "https"
+            assert client["url.full"] == f"{monolith}/"
+
+    playing(play)
 
 
 @pytest.mark.parametrize(

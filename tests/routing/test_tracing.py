@@ -14,19 +14,23 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
-from proxy_builders import a_lane, no_lane
+from proxy_builders import ALane, a_lane, no_lane
+from proxy_in_process import PATIENCE
 from routing import tracing
-from routing.config import Tracing
+from routing.config import Capability, Tracing
 from routing.decision import Evaluation
 from routing.hiding import Hiding
 from routing.message import RequestHead, RequestReader
 from routing.record import Lane, Record
 from routing.recovery import Failure
 from routing.stages import Side, Stage
+from routing.table import RouteTable
 from routing.tracing import RATIO, Spans, is_disabled, ratio_of
+from socketless_proxy import CONFIG, socketless_proxy
 
 READER = RequestReader(["traceparent", "tracestate", "user-agent"])
 LANE, ELSEWHERE = a_lane(), no_lane()
+NEW, OLD = "http://[::1]:8080", "https://monolith.example/"
 LIVE = Evaluation(Stage.LIVE, "RULE_MATCH", 7)
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 CAME = f"traceparent: 00-{TRACE}-{SPAN}-{{}}\r\ntracestate: a=b\r\n"
@@ -84,24 +88,30 @@ def run(
     *outcomes: int | Failure,
     status: int | None = None,
     complete: bool = True,
+    scheme: bytes = b"http",
 ) -> list[bytes]:
-    """One request with those attempts; what was sent to the origins."""
+    """One request with those attempts, first at NEW and then at OLD; what was sent to them."""
     trace = made.begin(head, 10.0)
     assert trace is not None
     evaluation = LIVE if lane.route else None
     record = Record(
-        head, lane, evaluation, b"192.0.2.1", edge=True, began=10.0, done=lambda _: None
+        *(head, lane, evaluation, b"192.0.2.1"),
+        edge=True,
+        scheme=scheme,
+        began=10.0,
+        done=lambda _: None,
     )
     record.trace = trace
     sent = []
     for number, outcome in enumerate(outcomes):
-        side, now = (Side.OLD, Side.NEW)[number == 0], 11.0 + number
+        side, origin, now = *((Side.OLD, OLD), (Side.NEW, NEW))[number == 0], 11.0 + number
         if outcome is not Failure.UNREACHED:
-            sent.append(record.asks(side, head.forward + b"\r\n", Mock(peer=("::1", 8080)), now))
+            connection = Mock(peer=("::1", 8080))
+            sent.append(record.asks(side, origin, head.forward + b"\r\n", connection, now))
         if isinstance(outcome, Failure):
-            record.fails(side, outcome, now)
+            record.fails(side, origin, outcome, now)
         else:
-            record.is_answered(side, outcome, now)
+            record.is_answered(side, origin, outcome, now)
     record.fell_back = len(outcomes) > 1
     record.status = status or record.status
     record.end(20.0, complete=complete)
@@ -146,6 +156,8 @@ def test_the_spans(exported: InMemorySpanExporter) -> None:
         "server.address": "::1",
         "server.port": 8080,
         "url.full": "http://[::1]:8080/articles/7?token=REDACTED",
+        "network.peer.address": "::1",
+        "network.peer.port": 8080,
         "http.response.status_code": 200,
         "migrator.origin": "new",
     }
@@ -211,6 +223,74 @@ def test_failures(
     assert [(s.attributes or {}).get("http.request.resend_count") for s in found[1:-1]] == [
         1
     ] * len(found[1:-1])
+
+
+def test_where_attempts_went(exported: InMemorySpanExporter) -> None:
+    """By the URL, also where nobody was reached; the service's path is the one that it is sent."""
+    rewrite = {"path": "/articles/{id}", "service": "articles", "rewrite": {"path": "/v2/{id}"}}
+    rules = Capability.model_validate({"flag": "publishing", "routes": [rewrite]})
+    (route,) = RouteTable({"publishing": rules}).routes
+    with spans(ratio=1) as made:
+        lane = ALane(route, LANE.decision)
+        run(made, a_head(), lane, Failure.UNREACHED, 200, scheme=b"https")
+    reached_nobody, at_the_monolith, server = (
+        dict(span.attributes or {}) for span in exported.get_finished_spans()
+    )
+    places = ("server.address", "server.port", "url.full", "network.peer.address", "error.type")
+    assert [reached_nobody.get(name) for name in places] == [
+        *("::1", 8080, "http://[::1]:8080/v2/7?token=REDACTED", None, "unreached")
+    ]
+    assert [at_the_monolith.get(name) for name in places] == [
+        *("monolith.example", 443, "https://monolith.example/articles/7?token=REDACTED"),
+        *("::1", None),
+    ]
+    assert server["url.scheme"] == "https"
+
+
+def test_a_hedge_is_where_the_answer_came_from(exported: InMemorySpanExporter) -> None:
+    head = a_head()
+    with spans(ratio=1) as made:
+        trace = made.begin(head, 10.0)
+        assert trace is not None
+        record = Record(
+            *(head, LANE, LIVE, b""), edge=True, scheme=b"http", began=10.0, done=lambda _: None
+        )
+        record.trace = trace
+        record.asks(Side.NEW, NEW, b"GET / HTTP/1.1\r\n\r\n", Mock(peer=("::1", 8080)), 10.0)
+        record.is_answered(Side.NEW, "http://[::2]:8080", 200, 11.0)
+        record.end(12.0, complete=True)
+        trace.end(record, Hiding())
+    attributes = exported.get_finished_spans()[0].attributes or {}
+    assert attributes["server.address"] == "::2"
+    assert "network.peer.address" not in attributes
+
+
+@pytest.mark.parametrize(
+    ("peer", "edge", "fields", "scheme"),
+    [
+        pytest.param("10.0.0.1", True, "X-Forwarded-Proto: https\r\n", "https", id="balancer"),
+        pytest.param("10.0.0.1", True, "", "http", id="silent-balancer"),
+        pytest.param("192.0.2.1", True, "X-Forwarded-Proto: https\r\n", "http", id="anybody"),
+        pytest.param("10.0.0.1", False, "X-Forwarded-Proto: https\r\n", "http", id="gateway"),
+    ],
+)
+def test_the_scheme(
+    exported: InMemorySpanExporter, peer: str, edge: bool, fields: str, scheme: str
+) -> None:
+    traced = {"tracing": Tracing(ratio=1), "trusted": ("10.0.0.0/8",)}
+    with socketless_proxy(CONFIG.model_copy(update=traced)) as make:
+        proxy = make()
+        proxy.refuse()
+        client = proxy.client(peer, edge=edge)
+        client.receive(f"GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n".encode())
+        proxy.settle()
+        client.abort()
+        proxy.settle()
+        proxy.proxy.watch.close(patience=PATIENCE)
+    *attempts, server = (dict(span.attributes or {}) for span in exported.get_finished_spans())
+    assert server["url.scheme"] == scheme
+    assert {attempt["url.full"] for attempt in attempts} == {"http://old/"}
+    assert {attempt["error.type"] for attempt in attempts} == {"unreached"}
 
 
 def test_unusual_methods(exported: InMemorySpanExporter) -> None:

@@ -50,15 +50,15 @@ def requests(watch: Watch, count: int, status: int = 200) -> int:
         record = a_request(watch)
         if record is not None:
             watched += 1
-            record.asks(LANE.decision.origin, b"", Mock(), 0.0)
-            record.is_answered(LANE.decision.origin, status, 0.0)
+            record.asks(LANE.decision.origin, "http://new", b"", Mock(), 0.0)
+            record.is_answered(LANE.decision.origin, "http://new", status, 0.0)
             record.end(0.0, complete=True)
     return watched
 
 
 def a_request(watch: Watch) -> Record | None:
     assert HEAD is not None
-    return watch.begin(HEAD, LANE, LIVE, ALICE, b"192.0.2.1", edge=True)
+    return watch.begin(HEAD, LANE, LIVE, ALICE, b"192.0.2.1", edge=True, scheme=b"http")
 
 
 def test_everything_is_off() -> None:
@@ -134,8 +134,8 @@ def ended(watch: Watch, compared: bool) -> list[Any]:
     record = a_request(watch)
     assert record is not None
     record.copied = Mock(tell=tell)
-    record.asks(LANE.decision.origin, b"", Mock(), 0.0)
-    record.is_answered(LANE.decision.origin, 200, 0.0)
+    record.asks(LANE.decision.origin, "http://new", b"", Mock(), 0.0)
+    record.is_answered(LANE.decision.origin, "http://new", 200, 0.0)
     record.end(0.0, complete=True)
     return told
 

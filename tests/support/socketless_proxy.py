@@ -157,10 +157,10 @@ class SocketlessProxy:
         """Connections to the origin, in the order of their opening."""
         return self._loop.wires
 
-    def client(self, peer: str = PEER) -> Wire:
-        """A new connection of a user, who comes from the address `peer`."""
+    def client(self, peer: str = PEER, *, edge: bool = True) -> Wire:
+        """A new connection of a user, or at the gateway, that comes from the address `peer`."""
         wire = Wire(self._loop, peer)
-        wire.set_protocol(self.proxy.edge())
+        wire.set_protocol(self.proxy.edge() if edge else self.proxy.gateway())
         return wire
 
     def refuse(self) -> None:

@@ -12,6 +12,8 @@ from typer.testing import CliRunner, Result
 
 from migrator.cli import app
 from migrator.errors import InvalidInput
+from routing.config import ProxyConfig
+from routing.endpoint_updates import kept
 from routing.flag_cache import FILE, RememberingStore
 from routing.key_files import make_decision_key
 
@@ -115,6 +117,22 @@ def test_explain(explained: Run) -> None:
     document = json.loads(explained("/articles/7", "-H", "Cookie: uid=alice", "--json").output)
     assert document["flag"]["stage"] == "live"
     assert document["origin"]["side"] == "new"
+
+
+def test_explain_knows_endpoints_and_trusted_peers(explained: Run) -> None:
+    stream = {"url": "https://controller.example/v1/endpoints", "token_file": "token"}
+    document = {**CONFIG, "endpoints": stream, "trusted": ["10.0.0.0/8"]}
+    Path("routes.json").write_text(json.dumps(document))
+    places = {"articles": ["http://127.0.0.1:3"]}
+    kept_places = kept(places, stream["url"], ProxyConfig.model_validate(document))
+    Path("endpoints.json").write_text(json.dumps(kept_places))
+    who = ("-H", "Cookie: uid=alice", "-H", "X-Forwarded-For: 203.0.113.9", "--client", "10.0.0.1")
+    told = " ".join(explained("/articles/7", *who).output.split())
+    assert "articles, http://127.0.0.1:3, as the stream of endpoints said last" in told
+    assert "203.0.113.9, as 10.0.0.1 says" in told
+    document = json.loads(explained("/articles/7", *who, "--json").output)
+    assert document["origin"]["source"] == "kept"
+    assert document["request"]["client"] == "203.0.113.9"
 
 
 def test_override(explained: Run, run: Run) -> None:

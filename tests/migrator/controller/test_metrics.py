@@ -141,17 +141,19 @@ def test_a_source_that_fails_holds_and_never_rolls_back(play: Begin, serve: Serv
     async def run() -> None:
         async with source(serve) as (judge, url):
             judge.status, judge.bad["new"] = 503, 0.9
-            change = judged_by(webhook={"url": url}, max_increase="2%")
+            change = judged_by(webhook={"url": f"{url}?token=abc"}, max_increase="2%")
             async with play(change) as world:
                 await until(world, lambda rollout: "data" in rollout.said)
                 (why,) = [e.why for e in world.events() if e.kind is Kind.HELD]
-                assert why == f"not enough data: checkout-failures: {url} answered 503"
+                assert (
+                    why == f"not enough data: checkout-failures: {url}?token=REDACTED answered 503"
+                )
                 assert shown(world)["metrics"] == [
                     {
                         "name": "checkout-failures",
                         "old": {"count": 0, "total": 0},
                         "new": {"count": 0, "total": 0},
-                        "problem": f"{url} answered 503",
+                        "problem": f"{url}?token=REDACTED answered 503",
                     }
                 ]
                 assert world.rollout.phase is Phase.WAITING

@@ -71,6 +71,18 @@ def test_a_written_default_is_no_difference(plan_with: Callable[..., Migration])
     assert diff(plan_with(), explicit) == ()
 
 
+def test_a_secret_is_compared_and_not_shown(plan_with: Callable[..., Migration]) -> None:
+    def with_key(key: str) -> Migration:
+        line = '        - {path: "/articles", methods: [POST], service: articles'
+        return plan_with((line, f"{line}, request_headers: {{set: {{X-Api-Key: {key}}}}}"))
+
+    (change,) = diff(with_key("abc"), with_key("xyz"))
+    assert change == Change(
+        "spec.capabilities.publishing.routes[1].request_headers.set.X-Api-Key",
+        *("changed", "REDACTED", "REDACTED"),
+    )
+
+
 @settings(suppress_health_check=[HealthCheck.too_slow], max_examples=20, deadline=None)
 @given(st.data())
 def test_mirror(plan_documents: st.SearchStrategy[dict[str, Any]], data: st.DataObject) -> None:

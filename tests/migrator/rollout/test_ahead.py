@@ -158,6 +158,16 @@ def test_a_failed_analysis_goes_back_whatever_is_closed(in_phase: Make, short: S
     assert kinds(rollout, short, figures=failed, ahead=(FROZEN,)) == [Kind.ROLLED_BACK]
 
 
+def test_a_webhook_keeps_its_secret_in_the_log_alone(short: Steps) -> None:
+    webhook = {"url": "http://127.0.0.1:1/may?token=abc"}
+    step = Step.model_validate({**short[0].model_dump(mode="json"), "webhook": webhook})
+    rollout = Rollout(capability="shop")
+    off = SeenFlag(version=1, on=False, weights=None)
+    started, _ = advance(rollout, (step, *short[1:]), seen(rollout, flag=off), 100.0)
+    assert apply(rollout, replace(started, seq=1)).steps[0] == step
+    assert step.model_dump(mode="json")["webhook"]["url"] == "http://127.0.0.1:1/may?token=REDACTED"
+
+
 @pytest.fixture
 def asking(in_phase: Make, short: Steps) -> Rollout:
     """At a step with a command and a webhook, everything else open."""
