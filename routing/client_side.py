@@ -470,7 +470,9 @@ class ClientConnection(BatchedProtocol):
 
     def _decision_lines(self) -> bytes:
         exchange = self._exchange
-        return self._visitor.decision_lines(exchange.evaluation, fell_back=exchange.fell_back)
+        return self._visitor.decision_lines(
+            self._head, exchange.evaluation, fell_back=exchange.fell_back
+        )
 
     def _finish(self) -> None:
         """The answer is complete: take the next request, or close."""

@@ -51,6 +51,20 @@ class Trusted:
                 break
         return client
 
+    def scheme(self, fields: Fields, scheme: bytes) -> bytes:
+        """The one that the client's connection has, as far as trusted peers say it; else `scheme`.
+        The peer is believed already."""
+        if self._x:
+            said = fields.get(_PROTO, b"").partition(b",")[0].strip(b" \t")
+        else:
+            said = b""
+            for each in reversed(forwarded.parse(fields.get(b"forwarded", b"")) or ()):
+                said = each.get(b"proto", b"")
+                found = _address(forwarded.address(each.get(b"for", b"unknown")))
+                if found is None or not self.includes(str(found).encode()):
+                    break  # here the client came in
+        return said.lower() or scheme
+
     def begun(self, peer: bytes, scheme: bytes, host: bytes) -> bytes:
         """The lines for the origin when nobody before `peer` is believed."""
         lines = _LINES % (peer, scheme, host) if self._x else b""

@@ -166,12 +166,17 @@ class Visitor:
             )
         )
 
-    def decision_lines(self, evaluation: Evaluation | None, *, fell_back: bool) -> bytes:
-        """What the client is told along with the answer: who it is from now on, and the decision
-        if it may see that."""
+    def decision_lines(
+        self, head: RequestHead, evaluation: Evaluation | None, *, fell_back: bool
+    ) -> bytes:
+        """What the client is told along with the answer to `head`: who it is from now on, and the
+        decision if it may see that."""
         lines = b""
         if self.minted:
-            lines = set_cookie(self.minted, secure=self._scheme == b"https")
+            scheme = self._scheme
+            if self._trusted:
+                scheme = self._routing.trusted.scheme(head.fields, scheme)
+            lines = set_cookie(self.minted, secure=scheme == b"https")
         if self.exposed:
             lines += self.lane.decision_line(evaluation, fell_back=fell_back)
         return lines

@@ -104,6 +104,35 @@ def test_continued(style: ForwardedStyle, fields: dict[bytes, bytes], expected: 
         assert trusted.begun(*hop) == expected
 
 
+@pytest.mark.parametrize(
+    ("style", "fields", "scheme"),
+    [
+        pytest.param("x-forwarded", {}, b"http", id="nobody-said-anything"),
+        pytest.param("x-forwarded", {b"x-forwarded-proto": b"https"}, b"https", id="said"),
+        pytest.param("x-forwarded", {b"x-forwarded-proto": b"HTTPS , http"}, b"https", id="list"),
+        pytest.param("x-forwarded", {b"forwarded": b"proto=https"}, b"http", id="other-field"),
+        pytest.param("both", {b"x-forwarded-proto": b"https"}, b"https", id="both"),
+        pytest.param("rfc7239", {b"x-forwarded-proto": b"https"}, b"http", id="not-written"),
+        pytest.param("rfc7239", {b"forwarded": b"for=_a;proto=https"}, b"https", id="element"),
+        pytest.param(
+            "rfc7239",
+            {b"forwarded": b"for=192.0.2.9;proto=https, for=10.0.0.2;proto=http"},
+            b"https",
+            id="the-client's-hop",
+        ),
+        pytest.param(
+            "rfc7239",
+            {b"forwarded": b"for=10.0.0.3;proto=https, for=192.0.2.9;proto=http"},
+            b"http",
+            id="forged",
+        ),
+        pytest.param("rfc7239", {b"forwarded": b'proto="open'}, b"http", id="not-valid"),
+    ],
+)
+def test_scheme(style: ForwardedStyle, fields: dict[bytes, bytes], scheme: bytes) -> None:
+    assert Trusted(NETWORKS, style).scheme(fields, b"http") == scheme
+
+
 VALUES = st.text('0123456789abcdef.:[], \t;="\\forunknown_%', max_size=60).map(
     lambda text: text.strip().encode()
 )
