@@ -3,15 +3,19 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import Callable, Mapping
-from functools import partial
-from typing import Any, Final, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from routing.client_side import ClientConnection
 from routing.config import Listen
 from routing.errors import BadProxyHeader
 from routing.listeners import BACKLOG
+from routing.outcomes import Outcomes
 from routing.proxy import Proxy
 from routing.proxy_protocol import ProxyHeader
+
+if TYPE_CHECKING:
+    import ssl
 
 MOST_AT_ONCE: Final = 64
 """Connections accepted before the loop turns to something else."""
@@ -33,58 +37,54 @@ async def listen(proxy: Proxy, listener: socket.socket, how: Listen) -> Listenin
     """Serve what comes in at `listener`, which is bound already. Raises InvalidConfig for
     certificates that cannot be used."""
     if how.tls is None:
-        return await _listen(proxy, listener, how, {})
+        if how.proxy_protocol:
+            return ArrivalListener(proxy, listener, None, header=True)
+        return await proxy.loop.create_server(proxy.edge, sock=listener, backlog=BACKLOG)
     from routing.tls import ServerContext
 
     certificates = ServerContext(how.tls)
-    secure = {
-        "ssl": certificates.context,
-        "ssl_handshake_timeout": proxy.routing.timeouts.header,
-        "ssl_shutdown_timeout": LAST_WORDS,
-    }
-    server = await _listen(proxy, listener, how, secure)
-    return _Refreshing(server, certificates.refresh, proxy.loop)
-
-
-async def _listen(
-    proxy: Proxy, listener: socket.socket, how: Listen, secure: Mapping[str, Any]
-) -> Listening:
-    if how.proxy_protocol:
-        return ProxyProtocolListener(proxy, listener, secure)
-    return await proxy.loop.create_server(proxy.edge, sock=listener, backlog=BACKLOG, **secure)
+    secure = certificates.context
+    server = ArrivalListener(proxy, listener, secure, header=how.proxy_protocol)
+    return _Refreshing(server, certificates.refresh, proxy)
 
 
 class _Refreshing:
     """A listener, and a regular look at its certificates."""
 
     def __init__(
-        self, server: Listening, refresh: Callable[[], None], loop: asyncio.AbstractEventLoop
+        self, server: Listening, refresh: Callable[[Outcomes], object], proxy: Proxy
     ) -> None:
         self._server = server
         self._refresh = refresh
-        self._loop = loop
-        self._timer = loop.call_later(LOOK_EVERY, self._look)
+        self._proxy = proxy
+        self._timer = proxy.loop.call_later(LOOK_EVERY, self._look)
 
     def close(self) -> None:
         self._timer.cancel()
         self._server.close()
 
     def _look(self) -> None:
-        self._refresh()
-        self._timer = self._loop.call_later(LOOK_EVERY, self._look)
+        self._refresh(self._proxy.outcomes)
+        self._timer = self._proxy.loop.call_later(LOOK_EVERY, self._look)
 
 
-class ProxyProtocolListener:
-    """Takes the PROXY protocol's header off each connection before there is a transport for it, so
-    that not one byte of what follows has been read, be it a request or a TLS handshake. `secure`:
-    further arguments of `connect_accepted_socket`."""
+class ArrivalListener:
+    """For connections that have something before their first request: the PROXY protocol's header
+    (`header`), a TLS handshake (`secure`), or one after the other."""
 
-    def __init__(self, proxy: Proxy, listener: socket.socket, secure: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        proxy: Proxy,
+        listener: socket.socket,
+        secure: "ssl.SSLContext | None",
+        *,
+        header: bool,
+    ) -> None:
         self._proxy = proxy
         self._secure = secure
+        self._header = header
         self._loop = proxy.loop
         self._listener = listener
-        self._serving: set[asyncio.Task[object]] = set()
         self._resting: asyncio.TimerHandle | None = None
         self._resume()
 
@@ -102,50 +102,80 @@ class ProxyProtocolListener:
     def _accept(self) -> None:
         for _ in range(MOST_AT_ONCE):
             try:
-                connection, peer = self._listener.accept()
+                connection, name = self._listener.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
             except OSError:
                 self._loop.remove_reader(self._listener)
                 self._resting = self._loop.call_later(REST, self._resume)
                 return
-            if not self._proxy.routing.trusted.includes(peer[0].encode()):
+            peer = name[0].encode()
+            if self._header and not self._proxy.routing.trusted.includes(peer):
                 connection.close()
                 continue
             connection.setblocking(False)
-            patience = self._proxy.routing.timeouts.header
-            _Opening(self._loop, connection, patience, partial(self._serve, connection))
-
-    def _serve(self, connection: socket.socket, address: bytes | None) -> None:
-        task = self._loop.create_task(self._connect(connection, address))
-        self._serving.add(task)
-        task.add_done_callback(self._serving.discard)
-
-    async def _connect(self, connection: socket.socket, address: bytes | None) -> None:
-        with contextlib.suppress(OSError):
-            await self._loop.connect_accepted_socket(
-                lambda: self._proxy.edge(address), connection, **self._secure
-            )
+            arrival = _Arrival(self._proxy, connection, peer, self._secure)
+            if self._header:
+                arrival.expect_header()
+            else:
+                arrival.connect(peer)
 
 
-class _Opening:
-    """A connection whose header has not arrived whole."""
+class _Arrival:
+    """A connection that is not a client's yet. The proxy knows it meanwhile, for to drain is to
+    wait for it, too."""
 
-    __slots__ = ("_connection", "_header", "_loop", "_serve", "_timer")
+    __slots__ = ("_connection", "_header", "_loop", "_peer", "_proxy", "_secure", "_task", "_timer")
+
+    _timer: asyncio.TimerHandle
+    _task: asyncio.Task[None]
 
     def __init__(
         self,
-        loop: asyncio.AbstractEventLoop,
+        proxy: Proxy,
         connection: socket.socket,
-        patience: float,
-        serve: Callable[[bytes | None], None],
+        peer: bytes,
+        secure: "ssl.SSLContext | None",
     ) -> None:
-        self._loop = loop
+        self._proxy = proxy
+        self._loop = proxy.loop
         self._connection = connection
-        self._serve = serve
+        self._peer = peer
+        self._secure = secure
         self._header = ProxyHeader()
-        self._timer = loop.call_later(patience, self._give_up)
-        loop.add_reader(connection, self._readable)
+        proxy.arriving.add(self)
+
+    def expect_header(self) -> None:
+        """Take the header off before there is a transport, so that not one byte of what follows
+        has been read, be it a request or a TLS handshake."""
+        patience = self._proxy.routing.timeouts.header
+        self._timer = self._loop.call_later(patience, self._give_up)
+        self._loop.add_reader(self._connection, self._readable)
+
+    def connect(self, client: bytes, *, vouches: bool = True) -> None:
+        """For `vouches` see `Visitor`."""
+        protocol = self._proxy.edge(client, vouches=vouches)
+        if self._secure is not None and not protocol.count():
+            # Nothing can be said before a handshake, and that is what is not to be had for free.
+            self._end()
+            return
+        self._task = self._loop.create_task(self._connect(protocol))
+
+    async def _connect(self, protocol: ClientConnection) -> None:
+        secure: dict[str, Any] = {}
+        if self._secure is not None:
+            secure["ssl"] = self._secure
+            secure["ssl_handshake_timeout"] = self._proxy.routing.timeouts.header
+            secure["ssl_shutdown_timeout"] = LAST_WORDS
+        try:
+            with contextlib.suppress(OSError):
+                await self._loop.connect_accepted_socket(
+                    lambda: protocol, self._connection, **secure
+                )
+        finally:
+            if protocol not in self._proxy.clients:
+                protocol.uncount()
+            self._proxy.arriving.discard(self)
 
     def _readable(self) -> None:
         try:
@@ -162,12 +192,17 @@ class _Opening:
             self._give_up()
         elif self._header.done:
             self._let_go()
-            self._serve(self._header.address)
+            client = self._header.address
+            self.connect(client or self._peer, vouches=client is not None)
 
     def _give_up(self) -> None:
         self._let_go()
-        self._connection.close()
+        self._end()
 
     def _let_go(self) -> None:
         self._timer.cancel()
         self._loop.remove_reader(self._connection)
+
+    def _end(self) -> None:
+        self._connection.close()
+        self._proxy.arriving.discard(self)

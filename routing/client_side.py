@@ -44,7 +44,7 @@ _VIA_1_0 = b"Via: 1.0 migrator\r\n"
 
 
 class ClientConnection(BatchedProtocol):
-    """For `edge` and `source` see `Visitor`."""
+    """For `edge`, `source` and `vouches` see `Visitor`."""
 
     __slots__ = (
         "_adorned",
@@ -71,10 +71,12 @@ class ClientConnection(BatchedProtocol):
 
     _head: RequestHead
 
-    def __init__(self, proxy: "Proxy", *, edge: bool, source: bytes | None = None) -> None:
+    def __init__(
+        self, proxy: "Proxy", *, edge: bool, source: bytes | None = None, vouches: bool = True
+    ) -> None:
         super().__init__(proxy.outbox)
         self._proxy = proxy
-        self._visitor = Visitor(proxy, edge=edge, source=source)
+        self._visitor = Visitor(proxy, edge=edge, source=source, vouches=vouches)
         self._exchange = Exchange(self, proxy.loop)
         self._mode = _IDLE
         self._buffer = b""
@@ -92,9 +94,28 @@ class ClientConnection(BatchedProtocol):
         self.request_complete = True
         self.wants_payload = False
         self.writing_paused = False
-        self.deadline = proxy.now + proxy.routing.timeouts.idle
+        self.deadline = _NEVER
         self.end = _NEVER
         """Monotonic time at which the request in flight must have been answered whole."""
+
+    # Called by the acceptor, before there is a transport.
+
+    def count(self) -> bool:
+        """Count the connection for its client; False: that one has as many as it may have."""
+        proxy = self._proxy
+        most = proxy.routing.limits.connections_per_client
+        client = self._visitor.countable if most else None
+        if client is not None:
+            if not proxy.connections.take(client, most):
+                return False
+            self._counted = client
+        return True
+
+    def uncount(self) -> None:
+        """The connection has ended, or has not come about."""
+        client, self._counted = self._counted, None
+        if client is not None:
+            self._proxy.connections.give(client)
 
     # Called by the event loop.
 
@@ -103,13 +124,10 @@ class ClientConnection(BatchedProtocol):
         proxy = self._proxy
         self._visitor.arrive(transport)
         proxy.clients.add(self)
-        most = proxy.routing.limits.connections_per_client
-        client = self._visitor.countable if most else None
-        if client is not None:
-            if proxy.connections.take(client, most):
-                self._counted = client
-            else:
-                self._refuse(429, f"This address has more than {most} connections.")
+        self.expect_progress(proxy.routing.timeouts.idle)
+        if self._counted is None and not self.count():
+            most = proxy.routing.limits.connections_per_client
+            self._refuse(429, f"This address has more than {most} connections.")
 
     def data_received(self, data: bytes) -> None:
         mode = self._mode
@@ -146,8 +164,7 @@ class ClientConnection(BatchedProtocol):
         self._mode = _CLOSED
         self.deadline = self.end = _NEVER
         self._proxy.clients.discard(self)
-        if self._counted is not None:
-            self._proxy.connections.give(self._counted)
+        self.uncount()
         self._exchange.cancel()
         if self._exchange.record is not None:
             self._end_record(complete=False)
@@ -454,7 +471,9 @@ class ClientConnection(BatchedProtocol):
 
     def _decision_lines(self) -> bytes:
         exchange = self._exchange
-        return self._visitor.decision_lines(exchange.evaluation, fell_back=exchange.fell_back)
+        return self._visitor.decision_lines(
+            self._head, exchange.evaluation, fell_back=exchange.fell_back
+        )
 
     def _finish(self) -> None:
         """The answer is complete: take the next request, or close."""

@@ -21,6 +21,16 @@ LEAST = 32
 MOST_KEYS = 8
 
 
+def key_paths(config: ProxyConfig, state: Path) -> list[Path]:
+    """Where the keys that `config` asks for are."""
+    paths = []
+    if config.decisions.carry:
+        paths.append(config.decisions.key_file or state / FILE)
+    if config.overrides is not None:
+        paths.append(config.overrides.key_file)
+    return paths
+
+
 def prepare_keyrings(config: ProxyConfig, state: Path) -> None:
     """Make what is to be made, and see that all keys can be read. Raises InvalidConfig."""
     if config.decisions.carry and config.decisions.key_file is None:

@@ -32,6 +32,7 @@ _SUBJECTS = {
     "tokens": "Requests with a JSON Web Token, by whether it counts.",
     "overrides": "Requests with a tester's override.",
     "endpoint_updates": "Events of the stream of endpoints.",
+    "tls_renewals": "Changed files of certificates and keys, by each worker that has read them.",
 }
 _RESPONSE = "From the request's head to the head of the response, or to the failure."
 _COPY = "The same for the side that does not answer the client."

@@ -11,6 +11,7 @@ OUTCOMES: Mapping[str, tuple[str, ...]] = {
     "tokens": ("valid", "invalid"),
     "overrides": ("valid", "late", "forged"),
     "endpoint_updates": ("applied", "refused"),
+    "tls_renewals": ("applied", "refused"),
 }
 """By subject; a figure is there from the start, at 0, so that a rate can be had of it."""
 

@@ -15,6 +15,7 @@ from routing.dial import Dialler
 from routing.health import Health
 from routing.message import ResponseReader
 from routing.outbox import Outbox
+from routing.outcomes import Outcomes
 from routing.outlier import Ejection
 from routing.upstream_side import UpstreamConnection
 
@@ -80,6 +81,7 @@ class Endpoint:
         self._max_idle = MAX_IDLE
         self._idle: list[UpstreamConnection] = []
         self._rests_until = 0.0
+        self._renewals = 0
         self.closed = False
         self.health = Health()
         self.ejection = Ejection()
@@ -147,6 +149,9 @@ class Endpoint:
 
     def give_back(self, connection: UpstreamConnection) -> None:
         """Keep a connection whose exchange is complete on both sides."""
+        if connection.renewals != self._renewals:
+            connection.close()
+            return
         if self._breaker.queue:
             waiter, _ = self._breaker.queue.popitem(last=False)
             self.requests += 1
@@ -173,6 +178,15 @@ class Endpoint:
         self._breaker.queue[waiter] = self._clock.now + self._timeouts.connect
         self._admit()
         return lambda: self._call_off(waiter)
+
+    def renew(self, outcomes: Outcomes) -> bool:
+        """Look at the files for TLS. If they have changed, let no request use a connection that was
+        made by the former ones; whether they have."""
+        if not self.dial.renew(outcomes):
+            return False
+        self._renewals += 1
+        self.drop_idle()
+        return True
 
     def tick(self) -> None:
         """Close what has been idle for too long, and send away who has waited for too long."""
@@ -231,6 +245,7 @@ class Endpoint:
             self._breaker.queue.pop(waiter, None)
 
     async def _connect(self, asker: Asker) -> None:
+        renewals = self._renewals
         try:
             async with asyncio.timeout(self._timeouts.connect):
                 _, connection = await self.dial(lambda: UpstreamConnection(self, self._outbox))
@@ -242,6 +257,7 @@ class Endpoint:
             return
         # Not when it was made: uvloop does not tell of the end of one that was called off then.
         connection.counted = True
+        connection.renewals = renewals
         self._breaker.open += 1
         self._rests_until = 0.0
         self.requests += 1

@@ -54,12 +54,15 @@ class Proxy:
         self.stats = Stats()
         self.outcomes = outcomes
         self.clients: set[ClientConnection] = set()
+        self.arriving: set[object] = set()
+        """Connections that were accepted and are not among `clients` yet: the PROXY protocol's
+        header or the TLS handshake is under way."""
         self.connections = ConnectionCounts()
         self.now = monotonic()
         self.date_line = date_line()
         """For answers of origins without a clock; made at each tick, for it costs microseconds."""
         self.draining = False
-        self.upstreams = Upstreams(self, loop, self.outbox)
+        self.upstreams = Upstreams(self, loop, self.outbox, outcomes)
         self.parity = Comparing(config, loop)
         self.copying = Copying(config, state, self._find, self._question, loop, self.parity)
         self.routing, groups = self._route(config, trust)
@@ -88,13 +91,18 @@ class Proxy:
         self.routing, groups = self._route(config, trust)
         self.upstreams.adopt(groups, config)
 
-    def edge(self, source: bytes | None = None) -> ClientConnection:
-        """A connection of users; `source`: of whom, if not of the peer itself."""
-        return ClientConnection(self, edge=True, source=source)
+    def edge(self, source: bytes | None = None, *, vouches: bool = True) -> ClientConnection:
+        """A connection of users; for `source` and `vouches` see `Visitor`."""
+        return ClientConnection(self, edge=True, source=source, vouches=vouches)
 
     def gateway(self) -> ClientConnection:
         """A connection of services."""
         return ClientConnection(self, edge=False)
+
+    @property
+    def occupied(self) -> bool:
+        """Whether anybody is connected."""
+        return bool(self.clients or self.arriving)
 
     def drain(self) -> None:
         """Close idle connections now and the others after their answer."""

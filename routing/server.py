@@ -25,14 +25,15 @@ from routing.errors import CannotStart, InvalidConfig
 from routing.fleet import Fleet
 from routing.journal import Journal
 from routing.jwks import check_key_file
-from routing.key_files import prepare_keyrings
+from routing.key_files import key_paths, prepare_keyrings
 from routing.listeners import fits, resolve
 from routing.log_file import check_writable
 from routing.table import RouteTable
 from routing.takeover import FIGURES_EVERY, ControlSocket, Predecessor, Successor, predecessor
+from routing.watched_files import WatchedFiles
 
 LOOK_EVERY: Final = 1.0
-"""Seconds between two looks whether the configuration file has changed."""
+"""Seconds between two looks whether the configuration file, or one with keys, has changed."""
 LAUNCHDARKLY: Final = tuple(
     f"LAUNCHDARKLY_{name}" for name in ("SDK_KEY", "BASE_URI", "STREAM_URI", "EVENTS_URI")
 )
@@ -66,9 +67,10 @@ def serve(settings: ServerSettings) -> int:
 class _Parent:
     def __init__(self, settings: ServerSettings) -> None:
         self._settings = settings
-        self._config, self._changed_at = _load(settings.config)
+        self._document = WatchedFiles([settings.config])
+        self._config = load_config(settings.config)
         _check_environment(os.environ)
-        _prepare_files(self._config, settings.state)
+        self._keys = _prepare_files(self._config, settings.state)
         _check_sdk_key(os.environ)
         self._follower = EndpointFollower(settings.state, lambda: self._config)
         self._stop = asyncio.Event()
@@ -175,7 +177,8 @@ class _Parent:
         await successor.end()
 
     async def _watch(self, fleet: Fleet) -> None:
-        """Take over a changed configuration file; a wrong one is refused as a whole."""
+        """Take over changed files, the configuration's and those of keys; wrong ones are refused
+        as a whole."""
         while True:
             forced = True
             try:
@@ -184,21 +187,21 @@ class _Parent:
             except TimeoutError:
                 forced = False
             self._reload.clear()
+            changed = [self._document.changed(), self._keys.changed()]
+            if not (forced or any(changed)):
+                continue
             try:
-                if not forced and _modified(self._settings.config) == self._changed_at:
-                    continue
-                config, self._changed_at = _load(self._settings.config)
-                _prepare_files(config, self._settings.state)
+                config = load_config(self._settings.config)
+                keys = _prepare_files(config, self._settings.state)
                 async with self._changing:
                     if _same_listeners(self._config, config):
                         fleet.apply(config)
                     else:
                         await fleet.change(config)
             except (CannotStart, InvalidConfig) as error:
-                self._changed_at = _modified(self._settings.config)
                 logger.error("config.refused %s", error)
                 continue
-            self._config = config
+            self._config, self._keys = config, keys
             self._follower.reconfigured()
             logger.warning("config.applied %s", self._settings.config)
 
@@ -226,28 +229,16 @@ def load_config(path: Path) -> ProxyConfig:
     return config
 
 
-def _prepare_files(config: ProxyConfig, state: Path) -> None:
-    """Make the keys that are to be made, and see that the files with secrets can be read.
+def _prepare_files(config: ProxyConfig, state: Path) -> WatchedFiles:
+    """Make the keys that are to be made, and see that the files with secrets can be read. Returns
+    those that workers will read, but not again by themselves.
 
     Raises InvalidConfig.
     """
     prepare_keyrings(config, state)
     check_key_file(config.context.jwt)
     check_token_file(config.endpoints)
-
-
-def _load(path: Path) -> tuple[ProxyConfig, int]:
-    """The checked document and its time of change."""
-    modified = _modified(path)
-    return load_config(path), modified
-
-
-def _modified(path: Path) -> int:
-    """Nanoseconds; 0 if there is no such file."""
-    try:
-        return path.stat().st_mtime_ns
-    except OSError:
-        return 0
+    return WatchedFiles(key_paths(config, state))
 
 
 def _same_listeners(before: ProxyConfig, after: ProxyConfig) -> bool:

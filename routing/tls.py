@@ -3,7 +3,7 @@
 import logging
 import ssl
 import stat
-from collections.abc import Iterable
+from abc import ABC, abstractmethod
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -14,7 +14,9 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from routing.config import ListenTls, OriginTls, ProxyConfig
 from routing.errors import InvalidConfig
+from routing.outcomes import Outcomes
 from routing.server_names import ServerNames
+from routing.watched_files import Stamp, WatchedFiles
 
 CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
 """Of TLS 1.2: forward secrecy and authenticated encryption alone. Those of 1.3 are all safe."""
@@ -22,47 +24,60 @@ PROTOCOLS: Final = ["http/1.1"]
 """RFC 7301."""
 _VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
-Stamp = tuple[int, int, int] | None
 logger = logging.getLogger("routing.tls")
 
 
-class ServerContext:
+class _Renewable(ABC):
+    """What files say that are replaced while it is in use."""
+
+    def __init__(self, place: str, *files: Path | None) -> None:
+        self._place = place
+        self._files = WatchedFiles(path for path in files if path is not None)
+
+    def refresh(self, outcomes: Outcomes) -> bool:
+        """Take over files that have changed; as long as they are wrong, keep what there was.
+        Whether anything is new."""
+        if not self._files.changed():
+            return False
+        try:
+            self._load()
+        except InvalidConfig as exc:
+            logger.error("tls.certificates.refused %s", exc)
+            outcomes.count("tls_renewals", "refused")
+            return False
+        logger.warning("tls.certificates.applied %s", self._place)
+        outcomes.count("tls_renewals", "applied")
+        return True
+
+    @abstractmethod
+    def _load(self) -> None:
+        """Read the files. Raises InvalidConfig, and then nothing has changed."""
+
+
+class ServerContext(_Renewable):
     """The proxy's certificates. `context` stays the same for good: what it shows to a client is
     looked up in each handshake, so that renewed files count without a new listener."""
+
+    _names: ServerNames[ssl.SSLContext]
 
     def __init__(self, tls: ListenTls) -> None:
         """Raises InvalidConfig."""
         self._tls = tls
-        self._files = [path for each in tls.certificates for path in (each.certificate, each.key)]
-        if tls.client_ca is not None:
-            self._files.append(tls.client_ca)
-        self._stamps = _stamps(self._files)
-        self._names = self._load()
+        pairs = [path for each in tls.certificates for path in (each.certificate, each.key)]
+        super().__init__("listen.tls", *pairs, tls.client_ca)
+        self._load()
         self.context = self._offer()
         self.context.sni_callback = self._choose
 
-    def refresh(self) -> None:
-        """Take over files that have changed; as long as they are wrong, keep what there was."""
-        stamps = _stamps(self._files)
-        if stamps == self._stamps:
-            return
-        self._stamps = stamps
-        try:
-            self._names = self._load()
-        except InvalidConfig as exc:
-            logger.error("tls.certificates.refused %s", exc)
-        else:
-            logger.warning("tls.certificates.applied")
-
-    def _load(self) -> ServerNames[ssl.SSLContext]:
+    def _load(self) -> None:
         offers = []
         for number, certificate in enumerate(self._tls.certificates):
-            place = f"listen.tls.certificates.{number}"
+            place = f"{self._place}.certificates.{number}"
             names = check_pair(certificate.certificate, certificate.key, place)
             context = self._offer()
             _load_pair(context, certificate.certificate, certificate.key, place)
             offers.append((context, certificate.names or names))
-        return ServerNames(offers)
+        self._names = ServerNames(offers)
 
     def _offer(self) -> ssl.SSLContext:
         """Without a certificate. Clients are asked for theirs by the context that a handshake
@@ -82,10 +97,20 @@ class ServerContext:
         return None
 
 
-def origin_context(tls: OriginTls, place: str) -> ssl.SSLContext:
-    """What an origin must show, and what is shown to it. Raises InvalidConfig naming `place`."""
-    files = [path for path in (tls.ca, tls.certificate, tls.key) if path is not None]
-    return _origin_context(tls, place, tuple(_stamps(files)))
+class OriginContext(_Renewable):
+    """What an origin must show, and what is shown to it. `context` is another one once files have
+    been renewed; it counts for new connections."""
+
+    context: ssl.SSLContext
+
+    def __init__(self, tls: OriginTls, place: str) -> None:
+        """Raises InvalidConfig naming `place`."""
+        self._tls = tls
+        super().__init__(place, tls.ca, tls.certificate, tls.key)
+        self._load()
+
+    def _load(self) -> None:
+        self.context = _origin_context(self._tls, self._place, self._files.stamps)
 
 
 @lru_cache(maxsize=256)
@@ -110,7 +135,7 @@ def check_files(config: ProxyConfig) -> None:
     if config.listen.tls is not None:
         ServerContext(config.listen.tls)
     for origin, tls in config.origin_tls.items():
-        origin_context(tls, f"origin_tls.{origin}")
+        OriginContext(tls, f"origin_tls.{origin}")
 
 
 def check_pair(certificate: Path, key: Path, place: str) -> tuple[str, ...]:
@@ -186,16 +211,3 @@ def _check_mode(path: Path, where: str) -> None:
 
 def _why(exc: OSError) -> str:
     return exc.strerror or type(exc).__name__
-
-
-def _stamps(paths: Iterable[Path]) -> list[Stamp]:
-    """What changes when a file does; None: it is not there."""
-    return [_stamp(path) for path in paths]
-
-
-def _stamp(path: Path) -> Stamp:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino

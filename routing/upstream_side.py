@@ -64,6 +64,7 @@ class UpstreamConnection(BatchedProtocol):
         "_writing_paused",
         "counted",
         "idle_since",
+        "renewals",
     )
 
     def __init__(self, endpoint: "Endpoint", outbox: Outbox) -> None:
@@ -82,6 +83,8 @@ class UpstreamConnection(BatchedProtocol):
         self.counted = False
         """Whether its endpoint counts it as open."""
         self.idle_since = 0.0
+        self.renewals = 0
+        """Of its endpoint's files for TLS, when it was begun."""
 
     @property
     def usable(self) -> bool:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from routing.account import Account
 from routing.config import ProxyConfig, Upstream
@@ -11,7 +11,11 @@ from routing.group import Group
 from routing.health import Health
 from routing.health_check import keep_checking
 from routing.outbox import Outbox
+from routing.outcomes import Outcomes
 from routing.pool import Clock, Endpoint
+
+LOOK_EVERY: Final = 1.0
+"""Seconds between two looks whether files for TLS have changed."""
 
 Groups = Mapping[str | None, Group]
 """By the service's name; None is the monolith."""
@@ -20,10 +24,18 @@ Groups = Mapping[str | None, Group]
 class Upstreams:
     """`prepare` may be followed by `adopt`; before that nothing changes."""
 
-    def __init__(self, clock: Clock, loop: asyncio.AbstractEventLoop, outbox: Outbox) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        loop: asyncio.AbstractEventLoop,
+        outbox: Outbox,
+        outcomes: Outcomes,
+    ) -> None:
         self._clock = clock
         self._loop = loop
         self._outbox = outbox
+        self._outcomes = outcomes
+        self._look_at = 0.0
         self._groups: Groups = {}
         self._leaving: list[Endpoint] = []
         """No longer configured, but still with requests in flight."""
@@ -66,6 +78,8 @@ class Upstreams:
 
     def tick(self) -> None:
         """Let time pass: the clock has gone on."""
+        if self._clock.now >= self._look_at:
+            self._renew()
         for group in self._groups.values():
             for endpoint in group.endpoints:
                 endpoint.tick()
@@ -110,6 +124,15 @@ class Upstreams:
         ):
             return before
         return Group(name, upstream, endpoints, account, self._clock)
+
+    def _renew(self) -> None:
+        """Look at the files for TLS, but read those of one endpoint only: that takes milliseconds,
+        and requests wait. The others have their turn at the next tick."""
+        for group in self._groups.values():
+            for endpoint in group.endpoints:
+                if endpoint.renew(self._outcomes):
+                    return
+        self._look_at = self._clock.now + LOOK_EVERY
 
     def _stop_checks(self, group: Group) -> None:
         for check in self._checks.pop(group, ()):

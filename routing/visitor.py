@@ -26,7 +26,9 @@ _VIA_1_0 = b"Via: 1.0 migrator\r\n"
 
 class Visitor:
     """`edge`: a user, who comes in at the edge listener; otherwise a service, at the gateway.
-    `source`: the address that the PROXY protocol gave instead of the peer's."""
+    `source`: the client's address if the acceptor knows it already; it may come from the PROXY
+    protocol. `vouches` False: a peer that is believed nothing about others, whatever its network
+    is, because it has said that nobody is behind it."""
 
     __slots__ = (
         "_certificate",
@@ -38,6 +40,7 @@ class Visitor:
         "_routing",
         "_scheme",
         "_trusted",
+        "_vouches",
         "address",
         "edge",
         "evaluation",
@@ -50,13 +53,16 @@ class Visitor:
     known: Known
     _propagated: Propagated
 
-    def __init__(self, proxy: "Proxy", *, edge: bool, source: bytes | None) -> None:
+    def __init__(
+        self, proxy: "Proxy", *, edge: bool, source: bytes | None = None, vouches: bool = True
+    ) -> None:
         self._proxy = proxy
         self._routing = proxy.routing
         self._peer = source or b""
         self._scheme = b"http"
         self._certificate: bytes | None = None
         """Of the client, in DER, if it has shown one."""
+        self._vouches = vouches
         self._trusted = False
         self._host = b"\r"
         self._forwarded = b""
@@ -69,6 +75,7 @@ class Visitor:
         """The id that was minted for this request; empty: none was."""
         self.exposed = False
         """The answer shows the decision."""
+        self._obey(proxy.routing)
 
     def arrive(self, transport: asyncio.BaseTransport) -> None:
         """The connection is open."""
@@ -166,12 +173,17 @@ class Visitor:
             )
         )
 
-    def decision_lines(self, evaluation: Evaluation | None, *, fell_back: bool) -> bytes:
-        """What the client is told along with the answer: who it is from now on, and the decision
-        if it may see that."""
+    def decision_lines(
+        self, head: RequestHead, evaluation: Evaluation | None, *, fell_back: bool
+    ) -> bytes:
+        """What the client is told along with the answer to `head`: who it is from now on, and the
+        decision if it may see that."""
         lines = b""
         if self.minted:
-            lines = set_cookie(self.minted, secure=self._scheme == b"https")
+            scheme = self._scheme
+            if self._trusted:
+                scheme = self._routing.trusted.scheme(head.fields, scheme)
+            lines = set_cookie(self.minted, secure=scheme == b"https")
         if self.exposed:
             lines += self.lane.decision_line(evaluation, fell_back=fell_back)
         return lines
@@ -179,7 +191,7 @@ class Visitor:
     def _obey(self, routing: Routing) -> None:
         """Look anew at what depends on the configuration alone."""
         self._routing = routing
-        self._trusted = not self.edge or routing.trusted.includes(self._peer)
+        self._trusted = not self.edge or (self._vouches and routing.trusted.includes(self._peer))
         self._host = b"\r"
         self.address = self._peer
 

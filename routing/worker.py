@@ -181,14 +181,17 @@ class Worker:
         """While it is patient, an idle client may ask once more, and is told to close then.
 
         A request may be on its way to an idle connection, and would be lost if that were closed.
+        Who is amid the PROXY protocol's header or a TLS handshake always gets an answer.
         """
         self._proxy.draining = True
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._config.timeouts.drain):
-                while self._patient and self._proxy.clients:
+                # Once at least: what was accepted last is known in the loop's next pass only.
+                await asyncio.sleep(LOOK_EVERY)
+                while self._patient and self._proxy.occupied:
                     await asyncio.sleep(LOOK_EVERY)
                 self._proxy.drain()
-                while self._proxy.clients:
+                while self._proxy.occupied:
                     await asyncio.sleep(0.02)
         self._proxy.drain()
 
@@ -203,12 +206,12 @@ class Worker:
                 self._patient = True
                 self._stop.set()
                 continue
-            if "endpoints" in order:
-                self._located = order["endpoints"]
-                self._proxy.relocate(self._config.located(self._located), self._trust)
-                continue
             try:
-                self._apply(ProxyConfig.model_validate(order["config"]))
+                if "endpoints" in order:
+                    self._located = order["endpoints"]
+                    self._proxy.relocate(self._config.located(self._located), self._trust)
+                else:
+                    self._apply(ProxyConfig.model_validate(order["config"]))
             except (InvalidConfig, ValidationError) as exc:
                 logger.error("config.refused %s", exc)
         else:

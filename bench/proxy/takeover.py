@@ -7,6 +7,7 @@ standard error, results to `bench/results/proxy-takeover.json`.
 import argparse
 import asyncio
 import json
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -15,9 +16,10 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
-from typing import Final
+from typing import Any, Final
 
 import httpx
+import trustme
 
 from bench.flags.errors import BenchError
 from bench.flags.flag_server import SDK_KEY, FlagServer, running_flag_server
@@ -29,13 +31,22 @@ from bench.results import Result, table, write
 WORKERS: Final = (2, 3, 1)
 """In turn: more sockets, fewer, more."""
 DRAIN: Final = 10.0
+HOST: Final = "127.0.0.1"
 
 
 class Line:
     """Proxies that take over from one another."""
 
-    def __init__(self, folder: Path, stack: ExitStack, flags: FlagServer, monolith: int) -> None:
-        self._folder, self._stack, self._monolith = folder, stack, monolith
+    def __init__(
+        self,
+        folder: Path,
+        stack: ExitStack,
+        flags: FlagServer,
+        monolith: int,
+        tls: dict[str, Any] | None,
+    ) -> None:
+        """`tls`: of the listener."""
+        self._folder, self._stack, self._monolith, self._tls = folder, stack, monolith, tls
         self.port, self.admin = free_port(), free_port()
         self._environment = {
             f"LAUNCHDARKLY_{name}": flags.origin
@@ -53,7 +64,7 @@ class Line:
         document = {
             "migration": "bench",
             "workers": WORKERS[self._started % len(WORKERS)],
-            "listen": {"port": self.port},
+            "listen": {"port": self.port, "tls": self._tls},
             "gateway": {"port": 0},
             "monolith": f"http://127.0.0.1:{self._monolith}",
             "timeouts": {"drain": DRAIN},
@@ -85,16 +96,30 @@ class Line:
         return ready and stats["workers"][0]["generation"] == self._started
 
 
-async def measure(times: int, each: int) -> tuple[list[float], UnbrokenLoad]:
+def secured(folder: Path) -> tuple[dict[str, Any], ssl.SSLContext]:
+    """What a listener has for TLS, and what its clients have."""
+    authority = trustme.CA()
+    issued = authority.issue_cert(HOST)
+    certificate, key = folder / "a.pem", folder / "a-key.pem"
+    certificate.write_bytes(issued.cert_chain_pems[0].bytes())
+    key.touch(mode=0o600)
+    key.write_bytes(issued.private_key_pem.bytes())
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    return {"certificates": [{"certificate": str(certificate), "key": str(key)}]}, context
+
+
+async def measure(times: int, each: int, *, tls: bool) -> tuple[list[float], UnbrokenLoad]:
     """Seconds of each take-over, and what the load saw. Raises `BenchError`."""
     tunnels: list[Connection] = []
     with ExitStack() as stack:
         name = stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-takeover-"))
         flags = stack.enter_context(running_flag_server(flags=1))
+        listens, secure = secured(Path(name)) if tls else (None, None)
         async with origin() as monolith:
-            line = Line(Path(name), stack, flags, monolith)
+            line = Line(Path(name), stack, flags, monolith, listens)
             await line.next()
-            load = UnbrokenLoad("127.0.0.1", line.port)
+            load = UnbrokenLoad(HOST, line.port, secure)
             seconds = []
             async with load.running(each=each):
                 for number in range(times):
@@ -110,10 +135,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.proxy.takeover", description=__doc__)
     parser.add_argument("--times", type=int, default=10, help="take-overs in a row (10)")
     parser.add_argument("--each", type=int, default=4, help="clients of every kind (4)")
+    parser.add_argument("--tls", action="store_true", help="clients speak TLS; nothing is written")
     options = parser.parse_args(arguments)
     machine = this_machine()
     try:
-        seconds, load = asyncio.run(measure(options.times, options.each))
+        seconds, load = asyncio.run(measure(options.times, options.each, tls=options.tls))
     except BenchError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
@@ -126,7 +152,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for kind, count in load.answered.items()
         ),
     ]
-    write("proxy-takeover", results, machine)
+    if not options.tls:
+        write("proxy-takeover", results, machine)
     sys.stdout.write("\n".join((table(results), *load.failed[:20])) + "\n")
     return 1 if load.failed else 0
 

@@ -6,6 +6,7 @@ connection and hide the failure. A connection may end after an answer that said 
 
 import asyncio
 import contextlib
+import ssl
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
@@ -70,8 +71,10 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 class UnbrokenLoad:
     """Runs while the block does; then `answered` and `failed` say how it was, by kind of client."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, secure: ssl.SSLContext | None = None) -> None:
+        """`secure`: for TLS; the certificate must be for `host`."""
         self._place = host, port
+        self._secure = secure
         self._stop = asyncio.Event()
         self.answered: Counter[str] = Counter()
         self.failed: list[str] = []
@@ -97,7 +100,7 @@ class UnbrokenLoad:
 
     async def websocket(self) -> Connection:
         """An open tunnel that has echoed once."""
-        reader, writer = await asyncio.open_connection(*self._place)
+        reader, writer = await asyncio.open_connection(*self._place, ssl=self._secure)
         writer.write(b"GET /ws HTTP/1.1\r\nHost: a\r\n" + _UPGRADE + b"ping")
         head = await reader.readuntil(b"\r\n\r\n")
         if not head.startswith(b"HTTP/1.1 101 ") or await reader.readexactly(4) != b"ping":
@@ -119,7 +122,7 @@ class UnbrokenLoad:
         """Up to `most` requests on one connection."""
         writer = None
         try:
-            reader, writer = await asyncio.open_connection(*self._place)
+            reader, writer = await asyncio.open_connection(*self._place, ssl=self._secure)
             for _ in range(most):
                 writer.write(first + b" HTTP/1.1\r\nHost: a\r\n" + rest)
                 head = await reader.readuntil(b"\r\n\r\n")

@@ -20,7 +20,8 @@ class Limits(Model):
     """Bytes of a request body's content; beyond: 413 (RFC 9110, 15.5.14). None: no limit."""
     connections_per_client: Annotated[int, Field(ge=0)] = 0
     """Open connections of one address, or one /64 network of IPv6, to the edge listener, counted by
-    each worker on its own; beyond: 429 (RFC 6585, 4). 0: no limit."""
+    each worker on its own, TLS handshakes included; beyond: 429 (RFC 6585, 4), or with TLS the end
+    of the connection before a handshake. 0: no limit."""
 
     @model_validator(mode="after")
     def _line_fits(self) -> "Limits":

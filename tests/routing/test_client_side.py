@@ -370,6 +370,28 @@ def test_a_new_configuration_holds_for_the_next_request_of_an_open_connection(ma
         says(proxy, origin, OK)
 
 
+@pytest.mark.parametrize(
+    ("changes", "field", "secure"),
+    [
+        ({"trusted": [PEER]}, b"X-Forwarded-Proto: https", True),
+        ({"trusted": [PEER]}, b"X-Forwarded-Proto: http", False),
+        ({"trusted": [PEER]}, b"X-A: b", False),
+        ({"trusted": [PEER], "forwarded": "rfc7239"}, b"Forwarded: for=_a;proto=https", True),
+        ({}, b"X-Forwarded-Proto: https", False),
+    ],
+)
+def test_an_id_for_a_client_with_tls_is_for_tls_only(
+    make: Make, changes: dict[str, Any], field: bytes, secure: bool
+) -> None:
+    """Whoever ends it: the proxy, or a trusted peer in front of it."""
+    proxy = make()
+    proxy.proxy.apply(config(**changes), NO_TRUST)
+    client, origin = ask(proxy, GET.replace(b"\r\n\r\n", b"\r\n" + field + b"\r\n\r\n"))
+    says(proxy, origin, OK)
+    assert b"\r\nSet-Cookie: migrator_id=" in client.written
+    assert (b"; Secure\r\n" in client.written) is secure
+
+
 def test_both_ends_of_a_tunnel_are_probed(make: Make) -> None:
     """Nothing else would find out that a peer without an orderly end is gone."""
     proxy = make()

@@ -19,6 +19,7 @@ from routing.errors import InvalidConfig
 from routing.lanes import Routing
 from routing.message import RequestReader
 from routing.outbox import Outbox
+from routing.outcomes import Outcomes
 from routing.stats import Stats
 from routing.table import RouteTable
 from routing.upstreams import Upstreams
@@ -335,7 +336,7 @@ def test_from_the_document_to_the_lane(outbox: Outbox) -> None:
         "test",
     )
 
-    upstreams = Upstreams(SimpleNamespace(now=0.0), Mock(), outbox)
+    upstreams = Upstreams(SimpleNamespace(now=0.0), Mock(), outbox, Outcomes())
     ready = Routing(config, Stats(), upstreams.prepare(config), lambda *_: None)
     good = b"GET /x?v HTTP/1.1\r\nHost: a.example.org\r\nx-tenant: a\r\n\r\n"
     for data, expected in ((good, 0), (good.replace(b": a\r", b": b\r"), None)):

@@ -10,6 +10,7 @@ from routing.account import Account
 from routing.config import CircuitBreaker, ProxyConfig, RetryBudget, Timeouts, Upstream
 from routing.group import Group
 from routing.outbox import Outbox
+from routing.outcomes import Outcomes
 from routing.pool import Endpoint
 from routing.upstreams import Upstreams
 
@@ -118,7 +119,7 @@ def config(service: object, **changes: object) -> ProxyConfig:
 
 def test_a_change_keeps_what_stays() -> None:
     clock, loop = Clock(), Mock()
-    upstreams = Upstreams(clock, loop, Outbox(loop))
+    upstreams = Upstreams(clock, loop, Outbox(loop), Outcomes())
 
     def apply(*numbers: int, **options: object) -> tuple[Group, tuple[Endpoint, ...]]:
         addresses = [f"http://127.0.0.1:{number}" for number in numbers]
@@ -143,7 +144,7 @@ def test_a_change_keeps_what_stays() -> None:
 
 def test_a_wrong_change_changes_nothing() -> None:
     clock, loop = Clock(), Mock()
-    upstreams = Upstreams(clock, loop, Outbox(loop))
+    upstreams = Upstreams(clock, loop, Outbox(loop), Outcomes())
     good = config("http://127.0.0.1:2")
     upstreams.adopt(upstreams.prepare(good), good)
     before = upstreams.document()

@@ -125,6 +125,20 @@ def test_a_tester_is_ahead_of_everybody(begin: Begin, wait_until: Until) -> None
             for nobody in (cookie(time.time() - 1), {"cookie": tester["cookie"][:-1]}, {}):
                 assert (await http.get(url, headers=nobody)).text == "old 0"
 
+            async def honoured() -> bool:
+                answers = [await http.get(url, headers=tester) for _ in range(8)]
+                return all(each.text == "new 0" for each in answers)
+
+            async def ignored() -> bool:
+                answers = [await http.get(url, headers=tester) for _ in range(8)]
+                return all(each.text == "old 0" for each in answers)
+
+            # Another key ends all overrides; nobody needs to say that the file has changed.
+            key.write_text("n" * 32)
+            await wait_until(ignored)
+            key.write_text("n" * 32 + "\n" + "k" * 32)
+            await wait_until(honoured)
+
             limited = world.config(**settings, expose_decision={"overrides": True})
             (world.folder / "routes.json").write_text(json.dumps(limited))
             world.process.send_signal(signal.SIGHUP)

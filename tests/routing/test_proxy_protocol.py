@@ -173,17 +173,53 @@ def test_in_front_of_requests() -> None:
     uvloop.run(run())
 
 
+NOBODY = [name for name, (_, address) in HEADERS.items() if address is None]
+
+
+def test_nobody_is_counted_for_the_balancer() -> None:
+    """A balancer that names nobody is a client like others, though its network is trusted."""
+
+    async def run() -> None:
+        async with await asyncio.start_server(_tells, "127.0.0.1", 0) as origin:
+            monolith = f"http://127.0.0.1:{origin.sockets[0].getsockname()[1]}"
+            async with inline_proxy(
+                monolith,
+                listen=LISTEN,
+                trusted=["127.0.0.1", "192.0.2.1"],
+                limits={"connections_per_client": 1},
+            ) as proxy:
+                _, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
+                writer.write(HEADERS[NOBODY[0]][0])
+                while not proxy.proxy.clients:
+                    await asyncio.sleep(0.01)
+                for name in NOBODY:
+                    told = await proxy.ask(HEADERS[name][0] + REQUEST)
+                    assert told.startswith(b"HTTP/1.1 429 "), name
+                assert (await proxy.ask(LINE + REQUEST)).startswith(b"HTTP/1.1 200 ")
+                writer.close()
+
+    uvloop.run(run())
+
+
 async def headers_are_taken_off(proxy: InlineProxy) -> None:
+    forged = REQUEST.replace(
+        b"\r\n\r\n",
+        b"\r\nX-Forwarded-For: 198.51.100.7\r\nX-Forwarded-Proto: https\r\n"
+        b"Forwarded: for=198.51.100.7\r\nX-Real-IP: 198.51.100.7\r\n\r\n",
+    )
     for name, (data, address) in HEADERS.items():
         told = await proxy.ask(data + REQUEST)
         expected = address or b"127.0.0.1"
         assert b"\r\nX-Forwarded-For: %b\r\n" % expected in told, name
-
-    # What the client behind the header says counts if that client is trusted itself.
-    forged = REQUEST.replace(b"\r\n\r\n", b"\r\nX-Forwarded-For: 198.51.100.7\r\n\r\n")
-    assert b"\r\nX-Forwarded-For: 198.51.100.7, 192.0.2.1\r\n" in await proxy.ask(LINE + forged)
-    stranger = LINE.replace(b"192.0.2.1", b"192.0.2.9")
-    assert b"\r\nX-Forwarded-For: 192.0.2.9\r\n" in await proxy.ask(stranger + forged)
+        told = await proxy.ask(data + forged)
+        if address == b"192.0.2.1":
+            # What the client behind the header says counts, for that client is trusted itself.
+            assert b"\r\nX-Forwarded-For: 198.51.100.7, 192.0.2.1\r\n" in told, name
+            assert b"\r\nX-Real-IP: 198.51.100.7\r\n" in told, name
+        else:
+            assert b"198.51.100.7" not in told, name
+            assert b"\r\nX-Forwarded-For: %b\r\n" % expected in told, name
+            assert b"\r\nX-Forwarded-Proto: http\r\n" in told, name
 
     for data in (REQUEST, b"PROXY nobody\r\n" + REQUEST, LINE[:-1] + b"x", LINE + LINE + REQUEST):
         told = await proxy.ask(data)

@@ -18,6 +18,7 @@ import pytest
 
 from bench.proxy.unbroken import UnbrokenLoad, origin
 from routing import fleet, takeover
+from routing import generation as generations
 from routing.config import ProxyConfig
 from routing.errors import CannotStart
 from routing.fleet import Fleet
@@ -69,6 +70,15 @@ class Running:
     async def logged(self, text: str, times: int = 1) -> None:
         async def found() -> bool:
             return self.log().count(text) >= times
+
+        await self._until(found)
+
+    async def numbered(self, generation: int) -> None:
+        """Wait until workers of that generation are about to start."""
+
+        async def found() -> bool:
+            number: str = (self.world.folder / generations.FILE).read_text()
+            return number.strip() == str(generation)
 
         await self._until(found)
 
@@ -125,6 +135,7 @@ async def nobody_takes_over_unasked(proxy: Running) -> None:
 async def a_successor_dies_before_it_is_ready(proxy: Running) -> None:
     failing = proxy.successor("--take-over")
     await proxy.logged("take_over.begins")
+    await proxy.numbered(2)
     os.killpg(failing.pid, signal.SIGKILL)
     await asyncio.to_thread(failing.wait, 30)
     await proxy.logged("take_over.given_up")

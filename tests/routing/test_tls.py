@@ -23,9 +23,10 @@ from cryptography.hazmat.primitives.serialization import (
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from typer.testing import CliRunner
 
+import routing.proxy
 from inline_proxy import InlineProxy, inline_proxy
 from migrator.cli import app
-from routing import acceptor, tracing
+from routing import acceptor, tracing, upstreams
 from routing.config import parse_config
 from routing.errors import InvalidConfig
 from routing.tls import check_files
@@ -159,6 +160,67 @@ def test_what_is_spoken(tmp_path: Path) -> None:
                 await asked(proxy.port, "a.test", trusting(ssl.TLSVersion.TLSv1_2))
             assert b"HTTP" not in await proxy.ask(LAST), "no plain HTTP there"
             assert await proxy.ask(b"\x16\x03\x01") == b"", "there is a limit to the time"
+
+    playing(play)
+
+
+def test_a_new_limit_to_the_time_of_a_handshake(tmp_path: Path) -> None:
+    listen = {"port": 0, "tls": {"certificates": [pair(tmp_path, "a", "a.test")]}}
+
+    async def play() -> None:
+        async with inline_proxy(
+            "http://127.0.0.1:1", listen=listen, timeouts={"header": 3600}
+        ) as proxy:
+            proxy.apply(timeouts={"header": 0.1})
+            assert await proxy.ask(b"\x16\x03\x01") == b""
+
+    playing(play)
+
+
+@pytest.mark.parametrize("before", [b"", b"PROXY TCP4 192.0.2.1 192.0.2.2 4711 443\r\n"])
+def test_handshakes_are_connections(tmp_path: Path, before: bytes) -> None:
+    """Those that are open count for the client's limit, and those that have failed do not."""
+    tls = {"certificates": [pair(tmp_path, "a", "a.test")]}
+    listen = {"port": 0, "tls": tls, "proxy_protocol": bool(before)}
+    trusted = ["127.0.0.1"] if before else []
+
+    async def play() -> None:
+        async with (
+            origin() as monolith,
+            inline_proxy(
+                monolith, listen=listen, trusted=trusted, limits={"connections_per_client": 2}
+            ) as proxy,
+        ):
+
+            async def served() -> bool:
+                with contextlib.suppress(ssl.SSLError, ConnectionError):
+                    told, _ = await asked(proxy.port, "a.test", before=before)
+                    return told.startswith(b"HTTP/1.1 200 ")
+                return False
+
+            async def gone() -> None:
+                while proxy.proxy.occupied:
+                    await asyncio.sleep(0.01)
+
+            for _ in range(3):
+                assert b"HTTP" not in await proxy.ask(before + LAST), "it fails"
+                await gone()
+            assert await served()
+            await gone()
+            waiting = []
+            for _ in range(2):
+                _, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
+                writer.write(before)
+                waiting.append(writer)
+            while len(proxy.proxy.arriving) < 2:
+                await asyncio.sleep(0.01)
+            assert await proxy.ask(before) == b"", "closed without an answer"
+            assert not await served()
+            waiting[0].close()
+            while len(proxy.proxy.arriving) > 1:
+                await asyncio.sleep(0.01)
+            assert await served()
+            waiting[1].close()
 
     playing(play)
 
@@ -379,6 +441,107 @@ def test_origins(tmp_path: Path) -> None:
             ):
                 told = await status(monolith, tls)
                 assert told.startswith(b"HTTP/1.1 " + expected), tls
+
+    playing(play)
+
+
+class RenewingOrigin:
+    """An HTTPS origin that shows and wants certificates of one authority at a time."""
+
+    def __init__(self) -> None:
+        self._server: asyncio.Server | None = None
+        self.writers: list[asyncio.StreamWriter] = []
+        self.release = asyncio.Event()
+        self.port = 0
+
+    async def start(self, authority: trustme.CA) -> None:
+        """On the port from before; those that are connected are cut."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert("127.0.0.1").configure_cert(context)
+        authority.configure_trust(context)
+        context.verify_mode = ssl.CERT_REQUIRED
+        self.stop()
+        self._server = await asyncio.start_server(
+            self._serve, "127.0.0.1", self.port, ssl=context, reuse_address=True
+        )
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    def stop(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        for writer in self.writers:
+            writer.transport.abort()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.writers.append(writer)
+        with contextlib.suppress(asyncio.IncompleteReadError, OSError):
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                if b"/slow" in head:
+                    await self.release.wait()
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        writer.close()
+
+
+def test_renewed_files_for_origins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without a new configuration. What was connected by the former ones is used no more."""
+    monkeypatch.setattr(routing.proxy, "TICK_SECONDS", 0.01)
+    monkeypatch.setattr(upstreams, "LOOK_EVERY", 0.0)
+    old, new = trustme.CA(), trustme.CA()
+    authority = tmp_path / "ca.pem"
+    authority.write_bytes(old.cert_pem.bytes())
+    files = pair(tmp_path, "mine", "proxy.test", authority=old)
+    key = Path(files["key"])
+
+    async def play() -> None:
+        renewing = RenewingOrigin()
+        await renewing.start(old)
+        place = f"https://127.0.0.1:{renewing.port}"
+        tls = {place: {"ca": str(authority), **files}}
+        async with inline_proxy(place, origin_tls=tls, timeouts={"retry": 0.05}) as proxy:
+
+            def renewals(outcome: str) -> int:
+                return proxy.proxy.outcomes.document()["tls_renewals"][outcome]
+
+            def connections(state: str) -> int:
+                count: int = proxy.proxy.upstreams.document()[0]["endpoints"][0][state]
+                return count
+
+            async def answered(status: bytes, data: bytes = LAST) -> bool:
+                return (await proxy.ask(data)).startswith(b"HTTP/1.1 " + status)
+
+            assert await answered(b"200")
+            await renewing.start(new)
+            assert await answered(b"50")
+            await asyncio.to_thread(key.write_bytes, b"broken")
+            while f"tls.certificates.refused origin_tls.{place}.key: " not in caplog.text:
+                await asyncio.sleep(0.01)
+            assert renewals("refused") >= 1
+            assert renewals("applied") == 0
+            await renewing.start(old)
+            while not await answered(b"200"):
+                pass  # what cannot be read changes nothing
+
+            await renewing.start(new)
+            pair(tmp_path, "mine", "proxy.test", authority=new)
+            authority.write_bytes(new.cert_pem.bytes())
+            while not await answered(b"200"):
+                pass
+
+            slow = asyncio.create_task(proxy.ask(LAST.replace(b"/", b"/slow", 1)))
+            while connections("active") < 1:
+                await asyncio.sleep(0.01)
+            assert await answered(b"200")
+            assert connections("idle") == 1
+            applied = renewals("applied")
+            authority.write_bytes(new.cert_pem.bytes() + old.cert_pem.bytes())
+            while connections("idle"):
+                await asyncio.sleep(0.01)
+            renewing.release.set()
+            assert (await slow).startswith(b"HTTP/1.1 200 ")
+            assert (connections("idle"), renewals("applied")) == (0, applied + 1)
+        renewing.stop()
 
     playing(play)
 

@@ -9,7 +9,6 @@ from unittest.mock import Mock
 
 import httpx
 import pytest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
@@ -27,6 +26,7 @@ from routing.stages import Side, Stage
 from routing.table import RouteTable
 from routing.tracing import RATIO, Spans, is_disabled, ratio_of
 from socketless_proxy import CONFIG, socketless_proxy
+from span_collector import SpanCollector
 
 READER = RequestReader(["traceparent", "tracestate", "user-agent"])
 LANE, ELSEWHERE = a_lane(), no_lane()
@@ -323,30 +323,6 @@ def test_off_by_the_environment() -> None:
     assert not is_disabled({})
 
 
-class Collector:
-    """Receives OTLP/HTTP."""
-
-    def __init__(self) -> None:
-        self.headers: list[str] = []
-        self.spans: list[Any] = []
-        self.services: set[str] = set()
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(asyncio.IncompleteReadError):
-            while True:
-                head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
-                assert head.startswith("post /v1/traces ")
-                length = int(head.split("content-length: ")[1].split("\r\n")[0])
-                body = ExportTraceServiceRequest.FromString(await reader.readexactly(length))
-                self.headers.append(head)
-                for each in body.resource_spans:
-                    names = {a.key: a.value.string_value for a in each.resource.attributes}
-                    self.services.add(names["service.name"])
-                    self.spans += [span for scope in each.scope_spans for span in scope.spans]
-                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-        writer.close()
-
-
 Begin = Callable[[], AbstractAsyncContextManager[Any]]
 Until = Callable[[Callable[[], Any]], Any]
 
@@ -358,7 +334,7 @@ def test_a_collector_gets_them(
     monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "50")
 
     async def run() -> None:
-        collector = Collector()
+        collector = SpanCollector()
         server = await asyncio.start_server(collector.serve, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
         settings = {

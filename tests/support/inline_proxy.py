@@ -4,13 +4,13 @@ import asyncio
 import contextlib
 import json
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from proxy_in_process import NO_TRUST, evaluator
 from routing.acceptor import listen
-from routing.config import parse_config
+from routing.config import ProxyConfig, parse_config
 from routing.outcomes import Outcomes
 from routing.proxy import Proxy
 from routing.stages import Stage
@@ -19,9 +19,14 @@ from routing.stages import Stage
 class InlineProxy:
     """`port`: of the edge listener."""
 
-    def __init__(self, proxy: Proxy, port: int) -> None:
+    def __init__(self, proxy: Proxy, port: int, configure: Callable[..., ProxyConfig]) -> None:
         self.proxy = proxy
         self.port = port
+        self._configure = configure
+
+    def apply(self, **changes: object) -> None:
+        """As a reload does."""
+        self.proxy.apply(self._configure(**changes), NO_TRUST)
 
     async def ask(self, data: bytes) -> bytes:
         """What comes back for `data` until the connection closes; nothing if it is reset."""
@@ -47,7 +52,11 @@ async def inline_proxy(
         "monolith": monolith,
         **changes,
     }
-    config = parse_config(json.dumps(document), "test")
+
+    def configure(**more: object) -> ProxyConfig:
+        return parse_config(json.dumps({**document, **more}), "test")
+
+    config = configure()
     folder = TemporaryDirectory()
     proxy = Proxy(
         config,
@@ -63,7 +72,7 @@ async def inline_proxy(
     listener.listen()
     server = await listen(proxy, listener, config.listen)
     try:
-        yield InlineProxy(proxy, listener.getsockname()[1])
+        yield InlineProxy(proxy, listener.getsockname()[1], configure)
     finally:
         server.close()
         proxy.stop()
