@@ -140,6 +140,8 @@ class JournalSender:
         return True
 
     async def _send_what_waits(self) -> None:
+        if self._writer.full:
+            return
         room = self._order.room > 0
         found = await self._loop.run_in_executor(
             self._thread, lambda: self._reader.read(monotonic(), room=room)

@@ -12,7 +12,7 @@ from time import monotonic
 from routing.changes import Changes
 from routing.chunked import ChunkedBody
 from routing.config import Mirroring
-from routing.copies import Copy, Room, copied_head
+from routing.copies import Copy, Room, Sender, copied_head
 from routing.copy_stats import CopyCell
 from routing.delivery import Delivery, Outcome
 from routing.group import Group
@@ -81,6 +81,9 @@ class ReadCopier:
 class ReadCopy:
     """One mirrored read."""
 
+    full = False
+    """What finds no room is dropped."""
+
     __slots__ = (
         "_again",
         "_agreement",
@@ -126,7 +129,7 @@ class ReadCopy:
         self._agreement: tuple[bool | None] | None = None
         copier.mirror.open += 1
 
-    def dispatched(self) -> None:
+    def dispatched(self, sender: Sender) -> None:
         if not self._collecting:
             self._copier.mirror.loop.call_soon(self._send)
 
