@@ -183,6 +183,7 @@ def test_a_disk_that_does_not_take_it(
 ) -> None:
     """Who waits is told at once; the change is tried again until it is durable."""
     monkeypatch.setattr("routing.journal_writer.AGAIN", 0.01)
+    monkeypatch.setattr("routing.journal_writer.MOST_UNWRITTEN", 2)
     full = True
     append_ = Journal.append
 
@@ -208,8 +209,12 @@ def test_a_disk_that_does_not_take_it(
                 full = False
 
         writer.submit(append(), hear)
+        assert not writer.full
+        writer.submit(append(), hear)
+        assert writer.full
         async with asyncio.timeout(20):
             await heard.wait()
+        assert not writer.full
         await asyncio.to_thread(writer.close)
         return told
 
@@ -218,7 +223,7 @@ def test_a_disk_that_does_not_take_it(
     assert told[-1] is True
     assert "disk is full" in caplog.text
     with contextlib.closing(Journal(tmp_path)) as journal:
-        assert len(journal.pending()) == 1
+        assert len(journal.pending()) == 2
 
 
 def test_a_worker_that_dies_at_any_point(tmp_path: Path) -> None:
