@@ -75,7 +75,7 @@ class ReadCopier:
         if mirror.open >= mirror.rules.concurrency or request.body > mirror.rules.body:
             self.cell.dropped += 1
             return None
-        return ReadCopy(self, request, out)
+        return ReadCopy(self, request, context, out)
 
 
 class ReadCopy:
@@ -93,6 +93,7 @@ class ReadCopy:
         "_chunks",
         "_collecting",
         "_content",
+        "_context",
         "_copier",
         "_keep",
         "_observer",
@@ -105,8 +106,11 @@ class ReadCopy:
         "head",
     )
 
-    def __init__(self, copier: ReadCopier, request: RequestHead, out: bytes) -> None:
+    def __init__(
+        self, copier: ReadCopier, request: RequestHead, context: bytes, out: bytes
+    ) -> None:
         self.head = out
+        self._context = context
         self._copier = copier
         self._request = request
         self._collecting = request.body != 0
@@ -265,6 +269,8 @@ class ReadCopy:
                 rules=copier.route.parity,
                 method=request.method,
                 target=request.target,
+                asked=self._started,
+                context=self._context,
                 old=first if ours else self._other,
                 new=self._other if ours else first,
                 again=self._again,
