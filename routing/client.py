@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from routing.errors import NoRoom
 from routing.message import ResponseHead
 
 
@@ -32,6 +33,8 @@ class Client(Protocol):
     def close(self) -> None: ...
 
     def fail(self, status: int) -> None: ...
+
+    def turn_away(self, why: NoRoom) -> None: ...
 
     def abort(self) -> None: ...
 

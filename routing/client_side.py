@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from routing.changes import Changes
 from routing.chunked import ChunkedBody
-from routing.errors import BadMessage, LastHop
+from routing.errors import BadMessage, LastHop, NoRoom
 from routing.exchange import Exchange
 from routing.message import (
     CHUNKED,
@@ -301,7 +301,11 @@ class ClientConnection(BatchedProtocol):
             return
         copy = None
         if lane.also is not None and not head.websocket:
-            copy = lane.also.copy(head, visitor.known.header, out)
+            try:
+                copy = lane.also.copy(head, visitor.known.header, out)
+            except NoRoom as why:
+                self._refuse(why.status, str(why))
+                return
             if copy is not None:
                 out = copy.head
                 if self._exchange.record is not None:
@@ -362,8 +366,8 @@ class ClientConnection(BatchedProtocol):
         if end == len(data):
             self._exchange.send(data)
             return
-        self._exchange.send(data[:end])
         self._hold(data[end:])
+        self._exchange.send(data[:end])
 
     def _hold(self, data: bytes) -> None:
         """Keep pipelined bytes until the request before them is answered."""
@@ -444,6 +448,10 @@ class ClientConnection(BatchedProtocol):
             problem(status, None, formatdate(usegmt=True), self._extra_lines(), body=content)
         )
         self._finish()
+
+    def turn_away(self, why: NoRoom) -> None:
+        """Call the request off before the origin has all of it."""
+        self._refuse_body(why.status, str(why))
 
     def pause_reading(self) -> None:
         self._paused = True

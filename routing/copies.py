@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Protocol
 
+from routing.errors import NoRoom
 from routing.message import RequestHead, ResponseHead
 from routing.record import Tell
 from routing.upstream_side import UpstreamConnection
@@ -18,17 +19,31 @@ has left. Clients cannot set it."""
 _EXPECT = re.compile(rb"(?im)^expect:[^\r]*+\r\n")
 
 
+class Sender(Protocol):
+    """The exchange, as the copy of its request sees it."""
+
+    def go_on(self, copy: "Copy") -> None:
+        """`copy` is not full any more."""
+
+    def call_off(self, copy: "Copy", why: NoRoom) -> None:
+        """The request's body cannot be copied: do not send the rest of it to anybody."""
+
+
 class Copy(Protocol):
     """The copy of one request, as its exchange sees it."""
 
     head: bytes
     """The request head for the origin that answers."""
 
-    def dispatched(self) -> None:
+    @property
+    def full(self) -> bool:
+        """The client should send no more of the body before `Sender.go_on`."""
+
+    def dispatched(self, sender: Sender) -> None:
         """The request was handed to the origin that answers."""
 
     def add(self, data: bytes, *, complete: bool) -> None:
-        """More of the request's body, as it is on the wire."""
+        """More of the request's body, as it is on the wire. Raises NoRoom: nobody is to get it."""
 
     def answered(
         self, head: ResponseHead, *, fell_back: bool, release: Callable[["Copy"], None]
@@ -55,7 +70,7 @@ class Copier(Protocol):
 
     def copy(self, request: RequestHead, context: bytes, out: bytes) -> Copy | None:
         """`context`: value of the context header; `out`: the whole head as the origin is to get
-        it. None: no copy of this request."""
+        it. None: no copy of this request. Raises NoRoom: it must not be served without one."""
 
 
 def copied_head(out: bytes, kind: bytes) -> bytes:

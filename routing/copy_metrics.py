@@ -14,6 +14,7 @@ _COUNTERS = (
     ("read", "dropped", "mirrored_reads_dropped", "Reads not mirrored for lack of room."),
     ("write", "requests", "second_writes", "Attempts to send a second write."),
     ("write", "errors", "second_write_errors", "Attempts that failed."),
+    ("write", "dropped", "writes_turned_away", "Writes refused: no room for the second one."),
     ("write", "refused", "second_writes_refused", "Second writes refused for good."),
     ("write", "incomplete", "second_writes_incomplete", "Second writes left to an operator."),
 )

@@ -25,7 +25,8 @@ class CopyCell:
         self.times = Cell()
         """Only `record` of it is used: how long the other side took."""
         self.dropped = 0
-        """Mirrored reads for which there was no room."""
+        """Mirrored reads for which there was no room; writes refused because there was none for the
+        second one."""
         self.refused = 0
         """Second writes that the other side refused for good."""
         self.incomplete = 0

@@ -17,6 +17,7 @@ from routing.prober import Resolve as Ask
 from routing.second_writes import SecondWriter, WriteCopier
 from routing.stages import Access, Side
 from routing.table import Route
+from routing.undisturbed import Undisturbed
 
 Find = Callable[[str, str, Side, bytes], tuple[Group, Evaluation] | None]
 """Group and present evaluation by capability, service, side and context header; None: the
@@ -47,6 +48,7 @@ class Copying:
             *(lambda: self._second.rules, folder, self._second.writer, self._resolve),
             *(self._prober, loop),
         )
+        self._undisturbed = Undisturbed(observer, self._sender.overtakes, loop)
         self._compare(config.parity)
         self._sending: asyncio.Task[None] | None = None
 
@@ -59,6 +61,7 @@ class Copying:
         if self._sending is not None:
             self._sending.cancel()
             await asyncio.wait((self._sending,))
+        await self._undisturbed.stop()
         await self._sender.stop()
         await self._second.stop()
 
@@ -108,8 +111,8 @@ class Copying:
         return WriteCopier(self._second, route, decision.stage, decision.also, cell)
 
     def _compare(self, parity: Parity) -> None:
-        observer = self._observer if parity.enabled else None
-        self._mirror.observer = self._prober.observer = observer
+        self._mirror.observer = self._undisturbed if parity.enabled else None
+        self._prober.observer = self._observer if parity.enabled else None
         self._second.probe_share = parity.probe_share if parity.enabled else 0.0
 
     def _resolve(

@@ -46,5 +46,14 @@ class LastHop(BadMessage):
     in its recipient's place."""
 
 
+class NoRoom(RoutingError):
+    """A write cannot be kept for the other side, and no side is to have it whole; `status` is what
+    its client is answered."""
+
+    def __init__(self, status: int, why: str) -> None:
+        super().__init__(why)
+        self.status = status
+
+
 class BadProxyHeader(RoutingError):
     """A connection does not begin as the PROXY protocol demands; it is closed without an answer."""

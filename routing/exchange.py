@@ -13,6 +13,7 @@ from routing.client import Client
 from routing.config import Timeouts
 from routing.copies import Copy
 from routing.decision import Evaluation
+from routing.errors import NoRoom
 from routing.group import Group
 from routing.hedge import Hedge
 from routing.lanes import Lane
@@ -35,6 +36,7 @@ class Exchange:
 
     __slots__ = (
         "_begun",
+        "_blocked",
         "_cancel",
         "_client",
         "_connection",
@@ -70,6 +72,8 @@ class Exchange:
         self._loop = loop
         self._connection: UpstreamConnection | None = None
         self._cancel: Callable[[], object] | None = None
+        self._blocked = False
+        """The origin takes no more of the request at the moment."""
         self._copy: Copy | None = None
         self._held: tuple[ResponseHead, bytes, bool] | None = None
         self._head = b""
@@ -108,13 +112,13 @@ class Exchange:
         self._head = head
         self._repeatable = not has_body and method in SAFE_METHODS and lane.access is Access.READ
         self._websocket = websocket
-        self.answered = self.fell_back = False
+        self.answered = self.fell_back = self._blocked = False
         self._trials = None
         self._score.begin(lane.cell, lane.group.account)
         self._endpoint = lane.endpoint or self._choose(lane.group)
         self._dispatch()
         if copy is not None:
-            copy.dispatched()
+            copy.dispatched(self)
 
     def keep(self, original: bytes) -> None:
         """Before `begin`, for a lane with changes: the head as the monolith gets it."""
@@ -131,8 +135,8 @@ class Exchange:
         """More of the request's body, or of a tunnel."""
         if self.record is not None:
             self.record.received += len(data)
-        if self._copy is not None:
-            self._copy.add(data, complete=self._client.request_complete)
+        if self._copy is not None and not self._copies(data):
+            return
         if self._connection is not None:
             self._connection.write(data)
             return
@@ -171,6 +175,11 @@ class Exchange:
             self._client.probe_peer()
             self._client.expect_progress(None)
             return
+        copy = self._copy
+        if copy is not None and copy.full and not self._blocked and not self.request_sent:
+            # Nor is the origin: it is the disk that is slow.
+            self._client.turn_away(NoRoom(503, "Writes cannot be kept at the moment."))
+            return
         self._end_attempt()
         if self._held is not None:
             # The origin has answered: it is the journal that is slow.
@@ -206,6 +215,16 @@ class Exchange:
             and self._connection is not None
             and _EVENT_STREAM(self._begun.forward) is not None
         )
+
+    # Called by the copy.
+
+    def go_on(self, copy: Copy) -> None:
+        if copy is self._copy:
+            self._resume_client()
+
+    def call_off(self, copy: Copy, why: NoRoom) -> None:
+        if copy is self._copy and not self.request_sent:
+            self._client.turn_away(why)
 
     # Called by the endpoint.
 
@@ -344,10 +363,12 @@ class Exchange:
             self._go_on(move)
 
     def pause_request(self) -> None:
+        self._blocked = True
         self._client.pause_reading()
 
     def resume_request(self) -> None:
-        self._client.resume_reading()
+        self._blocked = False
+        self._resume_client()
 
     @property
     def _side(self) -> Side:
@@ -485,13 +506,35 @@ class Exchange:
         body = self._pending.take()
         if body:
             head += body
-            self._client.resume_reading()
+            self._blocked = False
+            self._resume_client()
         if self._client.writing_paused:
             connection.pause_reading()
         complete = self._client.request_complete
         timeouts = self._timeouts
         self._client.expect_progress(timeouts.response if complete else timeouts.stall)
         connection.start(self, self._method, head)
+
+    def _copies(self, data: bytes) -> bool:
+        """Whether the copy has got more of the request's body, so that the origin may."""
+        copy = self._copy
+        if copy is not None:
+            complete = self._client.request_complete
+            try:
+                copy.add(data, complete=complete)
+            except NoRoom as why:
+                self._client.turn_away(why)
+                return False
+            if copy.full and not complete:
+                self._client.pause_reading()
+        return True
+
+    def _resume_client(self) -> None:
+        """Unless something else takes no more of the request."""
+        copy = self._copy
+        if self._blocked or self._pending.full or (copy is not None and copy.full):
+            return
+        self._client.resume_reading()
 
     def _release(self, copy: Copy) -> None:
         """The answer that waited for `copy` may go to the client, who may be gone."""

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from routing.errors import CannotStart
-from routing.journal_order import Entry, Stream
+from routing.journal_order import Entry, Stream, above
 from routing.stages import Side
 
 FILE: Final = "second-writes.db"
@@ -73,7 +73,7 @@ class State(StrEnum):
     REFUSED = "refused"
     """An operator: the other side does not want it."""
     INCOMPLETE = "incomplete"
-    """An operator: the body was not kept, so that it cannot be sent."""
+    """An operator: the first side answered before the body was over, so that it cannot be sent."""
     UNKNOWN = "unknown"
     """An operator: it was sent to the first side, and nobody learned what became of it."""
 
@@ -289,6 +289,31 @@ class Journal:
                 f" AND side IN ('old', 'new') AND {where}",
                 (done.capability, *values),
             )
+        )
+
+    def owes(self, capability: str, path: str, context: bytes) -> bool:
+        """Whether something is to be sent that a read of `path` by `context` may show: for that
+        path, one below it, or one above it; or one of that context's last ones."""
+        below = path.rstrip("/")
+        paths = (path, *above(path))
+        return any(
+            self._one(
+                "SELECT EXISTS (SELECT 1 FROM writes INDEXED BY by_path WHERE state = 'pending'"  # noqa: S608 - of our own
+                f" AND capability = ? AND side IN ('old', 'new') AND {where})",
+                *(capability, *values),
+            )
+            for where, values in (
+                (f"path IN ({', '.join('?' * len(paths))})", paths),
+                ("path >= ? AND path < ?", (f"{below}/", f"{below}0")),
+            )
+        ) or any(
+            self._one(
+                "SELECT EXISTS (SELECT 1 FROM (SELECT context FROM writes INDEXED BY by_stream"
+                " WHERE state = 'pending' AND capability = ? AND side = ?"
+                " ORDER BY id DESC LIMIT ?) WHERE context = ?)",
+                *(capability, side, WINDOW, context),
+            )
+            for side in Side
         )
 
     def contents(self, ids: Sequence[int]) -> dict[int, Content]:

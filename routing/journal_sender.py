@@ -28,6 +28,7 @@ from routing.journal_order import Entry, Order, Verdict, is_owed, may_send, paus
 from routing.journal_reader import JournalReader
 from routing.journal_writer import Change, JournalWriter
 from routing.prober import Prober
+from routing.settled import Settled
 from routing.stages import TABLE, Access, Side, Stage
 
 LOOK_EVERY: Final = 0.1
@@ -76,6 +77,7 @@ class JournalSender:
         self._order = Order(rules().concurrency)
         self._journal = Journal(folder, fsync=rules().fsync)
         self._reader = JournalReader(self._journal)
+        self._settled = Settled(folder)
         # One thread, so that nothing reads the journal while it is being closed.
         self._thread = ThreadPoolExecutor(1, "journal-reader")
         self._lock = os.open(folder / f"{FILE}-sender", os.O_RDWR | os.O_CREAT, 0o600)
@@ -93,6 +95,15 @@ class JournalSender:
     def stir(self) -> None:
         """There may be something to send."""
         self._stirred.set()
+
+    async def overtakes(self, capability: str, path: str, context: bytes, asked: float) -> bool:
+        """Whether a read of `path` by `context` that was asked at the monotonic time `asked` may
+        have come between a write and its second one. Raises sqlite3.Error."""
+        # In this order: what is not owed any more has been noted before.
+        owed = await self._loop.run_in_executor(
+            self._thread, self._journal.owes, capability, path, context
+        )
+        return owed or self._settled.since(capability, path, context, asked, monotonic())
 
     async def run(self) -> None:
         """Send until cancelled. Whatever goes wrong is tried again: this worker has the lock, and
@@ -130,6 +141,7 @@ class JournalSender:
         await self._prober.stop()
         await self._loop.run_in_executor(self._thread, self._journal.close)
         self._thread.shutdown()
+        self._settled.close()
         os.close(self._lock)
 
     def _elected(self) -> bool:
@@ -140,6 +152,8 @@ class JournalSender:
         return True
 
     async def _send_what_waits(self) -> None:
+        if self._writer.full:
+            return
         room = self._order.room > 0
         found = await self._loop.run_in_executor(
             self._thread, lambda: self._reader.read(monotonic(), room=room)
@@ -197,6 +211,7 @@ class JournalSender:
         cell.times.record(outcome.seconds * 1000.0)
         found = verdict(status, content.method, self._order.attempts(id) + 1)
         self._prober.settled(entry)
+        self._settled.note(entry.capability, entry.path, content.context, monotonic())
         if found is Verdict.DONE:
             self._order.done(id)
             self._remove(id, lambda journal: journal.remove(id))

@@ -18,8 +18,8 @@ from routing.journal import Journal
 
 AGAIN: Final = 0.5
 """Seconds after a failed commit."""
-MOST_UNWRITTEN: Final = 1_000
-"""Changes that are kept while the disk does not take them."""
+MOST_UNWRITTEN: Final = 10_000
+"""Changes that wait for the disk before no more should be made."""
 
 Change = Callable[[Journal], None]
 Told = Callable[[bool], None]
@@ -34,13 +34,21 @@ class JournalWriter:
         self._journal = Journal(folder, fsync=fsync)
         self._loop = loop
         self._queue: SimpleQueue[tuple[Change, Told] | None] = SimpleQueue()
+        self._unwritten = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
 
+    @property
+    def full(self) -> bool:
+        """The disk takes nothing: whoever makes changes should make no more of them. What is
+        submitted all the same is kept."""
+        return self._unwritten >= MOST_UNWRITTEN
+
     def submit(self, change: Change, told: Told) -> None:
         """Commit `change`. `told` is called on the loop: with True once it is durable; before that
         with False, each time that the disk does not take it and it has to be tried again."""
+        self._unwritten += 1
         self._queue.put((change, told))
 
     def close(self) -> None:
@@ -58,11 +66,9 @@ class JournalWriter:
             written = not batch or self._commit([change for change, _ in batch])
             self._tell([told for _, told in batch], written)
             late = [] if written else batch
-            lost = len(late) if last else len(late) - MOST_UNWRITTEN
-            if lost > 0:
-                logger.error("journal.lost changes=%d", lost)
-                del late[:lost]
-            if late:
+            if late and last:
+                logger.error("journal.lost changes=%d", len(late))
+            elif late:
                 self._stopping.wait(AGAIN)
         self._journal.close()
 
@@ -90,6 +96,8 @@ class JournalWriter:
 
     def _tell(self, waiting: list[Told], written: bool) -> None:
         def tell() -> None:
+            if written:
+                self._unwritten -= len(waiting)
             for told in waiting:
                 told(written)
 

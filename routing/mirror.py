@@ -12,7 +12,7 @@ from time import monotonic
 from routing.changes import Changes
 from routing.chunked import ChunkedBody
 from routing.config import Mirroring
-from routing.copies import Copy, Room, copied_head
+from routing.copies import Copy, Room, Sender, copied_head
 from routing.copy_stats import CopyCell
 from routing.delivery import Delivery, Outcome
 from routing.group import Group
@@ -75,11 +75,14 @@ class ReadCopier:
         if mirror.open >= mirror.rules.concurrency or request.body > mirror.rules.body:
             self.cell.dropped += 1
             return None
-        return ReadCopy(self, request, out)
+        return ReadCopy(self, request, context, out)
 
 
 class ReadCopy:
     """One mirrored read."""
+
+    full = False
+    """What finds no room is dropped."""
 
     __slots__ = (
         "_again",
@@ -90,6 +93,7 @@ class ReadCopy:
         "_chunks",
         "_collecting",
         "_content",
+        "_context",
         "_copier",
         "_keep",
         "_observer",
@@ -102,8 +106,11 @@ class ReadCopy:
         "head",
     )
 
-    def __init__(self, copier: ReadCopier, request: RequestHead, out: bytes) -> None:
+    def __init__(
+        self, copier: ReadCopier, request: RequestHead, context: bytes, out: bytes
+    ) -> None:
         self.head = out
+        self._context = context
         self._copier = copier
         self._request = request
         self._collecting = request.body != 0
@@ -126,7 +133,7 @@ class ReadCopy:
         self._agreement: tuple[bool | None] | None = None
         copier.mirror.open += 1
 
-    def dispatched(self) -> None:
+    def dispatched(self, sender: Sender) -> None:
         if not self._collecting:
             self._copier.mirror.loop.call_soon(self._send)
 
@@ -262,6 +269,8 @@ class ReadCopy:
                 rules=copier.route.parity,
                 method=request.method,
                 target=request.target,
+                asked=self._started,
+                context=self._context,
                 old=first if ours else self._other,
                 new=self._other if ours else first,
                 again=self._again,

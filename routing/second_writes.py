@@ -2,23 +2,23 @@
 
 The answer of a first write that succeeded goes to the client once the second one is in the journal,
 so no write that anybody was told of is lost, whatever dies. `routing.journal_sender` sends what is
-in the journal.
+in the journal. A write that cannot be kept is refused before any side has it whole.
 """
 
 import asyncio
 import logging
 import random
-import tempfile
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from time import time
-from typing import IO, Final
 
 from routing.config import SecondWrites
-from routing.copies import Copy, Room, copied_head
+from routing.copies import Copy, Sender, copied_head
 from routing.copy_stats import CopyCell
 from routing.delivery import Hearing, Outcome
+from routing.errors import NoRoom
 from routing.journal import Journal, State, Write
 from routing.journal_order import succeeded
 from routing.journal_writer import JournalWriter
@@ -27,12 +27,10 @@ from routing.paths import normalise
 from routing.probes import probe_head
 from routing.reading import IDEMPOTENCY_KEY
 from routing.record import Tell
+from routing.spool import Spool, SpooledBody, busy
 from routing.stages import Side, Stage
 from routing.table import Route
 from routing.upstream_side import UpstreamConnection
-
-IN_MEMORY: Final = 64 * 1024
-"""Bytes of one body that are held in memory; what is longer goes to a temporary file."""
 
 logger = logging.getLogger(__name__)
 
@@ -53,16 +51,16 @@ class SecondWriter:
         self.probe_share = 0.0
         """Of the writes: those after which both sides are to be asked what they have left."""
         self.journalled = journalled
-        self.folder = folder
-        self.room = Room(rules.capture)
         self.writer = JournalWriter(folder, loop, fsync=rules.fsync)
+        self._files = ThreadPoolExecutor(1, "spool")
+        self.spool = Spool(folder, rules, self._files.submit, loop.call_soon_threadsafe)
         self._loop = loop
         self._followed: dict[Hearing, Callable[[], None]] = {}
         """First writes whose clients are gone, and how to give them up."""
 
     def apply(self, rules: SecondWrites) -> None:
         """Obey `rules` from now on."""
-        self.room.give(rules.capture - self.rules.capture)
+        self.spool.apply(rules)
         self.rules = rules
 
     def follow(self, copy: "WriteCopy", connection: UpstreamConnection, *, fell_back: bool) -> None:
@@ -89,6 +87,7 @@ class SecondWriter:
             give_up()
         self._followed.clear()
         await asyncio.to_thread(self.writer.close)
+        await asyncio.to_thread(self._files.shutdown)
 
 
 class WriteCopier:
@@ -109,7 +108,13 @@ class WriteCopier:
     def copy(self, request: RequestHead, context: bytes, out: bytes) -> "WriteCopy | None":
         if not self.second.rules.enabled:
             return None
-        return WriteCopy(self, request, context, out)
+        try:
+            if self.second.writer.full:
+                raise busy()
+            return WriteCopy(self, request, context, out)
+        except NoRoom:
+            self.cell.dropped += 1
+            raise
 
 
 class WriteCopy:
@@ -121,56 +126,51 @@ class WriteCopy:
         "_context",
         "_copier",
         "_ended",
-        "_kept",
         "_key",
         "_request",
-        "_size",
+        "_sender",
         "head",
     )
 
     def __init__(
         self, copier: WriteCopier, request: RequestHead, context: bytes, out: bytes
     ) -> None:
+        """Raises NoRoom."""
         self._copier = copier
         self._context = context
         self._request = request
-        key = request.fields.get(IDEMPOTENCY_KEY.encode())
+        self._sender: Sender | None = None
+        self._body: SpooledBody | None = None
+        self._complete = request.body == 0
+        if not self._complete:
+            self._body = copier.second.spool.body(request.body, self._spooled)
+        key = _idempotency_key(request)
         if key is None:
             # A string of RFC 9651: in quotes.
             key = b'"%b"' % str(uuid.uuid4()).encode()
             out = b"%bIdempotency-Key: %b\r\n\r\n" % (out[:-2], key)
         self.head = out
         self._key = key
-        self._body: IO[bytes] | None = None
-        self._size = 0
-        """Bytes of `room` that are taken."""
-        self._complete = request.body == 0
-        self._kept = request.body <= copier.second.rules.body
         self._ended = False
         """It is known what became of the request."""
 
-    def dispatched(self) -> None:
-        pass
+    @property
+    def full(self) -> bool:
+        return self._body is not None and self._body.full
+
+    def dispatched(self, sender: Sender) -> None:
+        self._sender = sender
 
     def add(self, data: bytes, *, complete: bool) -> None:
+        if self._ended:
+            return
+        if self._body is not None:
+            try:
+                self._body.add(data)
+            except NoRoom:
+                self._copier.cell.dropped += 1
+                raise
         self._complete = complete
-        if not self._kept:
-            return
-        second = self._copier.second
-        size = len(data)
-        if self._size + size > second.rules.body or not second.room.take(size):
-            self._let_go()
-            return
-        self._size += size
-        try:
-            if self._body is None:
-                self._body = tempfile.SpooledTemporaryFile(  # noqa: SIM115 - closed by _let_go
-                    IN_MEMORY, dir=str(second.folder)
-                )
-            self._body.write(data)
-        except OSError as error:
-            logger.error("second_write.not_kept %s", error)
-            self._let_go()
 
     def answered(
         self, head: ResponseHead, *, fell_back: bool, release: Callable[[Copy], None]
@@ -212,6 +212,17 @@ class WriteCopy:
     def tell(self, tell: Tell) -> bool:
         return False
 
+    def _spooled(self) -> None:
+        """The disk has taken some of the body, or refused it."""
+        body, sender = self._body, self._sender
+        if body is None or sender is None or self._complete:
+            return
+        if body.broken:
+            self._copier.cell.dropped += 1
+            sender.call_off(self, busy())
+        elif not body.full:
+            sender.go_on(self)
+
     def _side(self, fell_back: bool) -> Side:
         """Who is to get it: the service, where the monolith took what the service never saw."""
         return Side.NEW if fell_back else self._copier.side
@@ -232,7 +243,7 @@ class WriteCopy:
         probe: bytes = b"",
     ) -> None:
         copier, request = self._copier, self._request
-        if not (self._complete and self._kept):
+        if not self._complete:
             state = State.INCOMPLETE
         if state is not State.PENDING:
             copier.cell.incomplete += 1
@@ -241,17 +252,14 @@ class WriteCopy:
                 *(state, copier.route.capability, side),
                 *(request.method.decode(), request.path.decode()),
             )
-        body = self._body
+        content = None if self._body is None else self._body.seal()
         at = time()
         head = self.head
         if side is Side.NEW and copier.route.changes is not None:
             head = copier.route.changes.request(head, request)
 
         def append(journal: Journal) -> None:
-            content = b""
-            if body is not None and state is not State.INCOMPLETE:
-                body.seek(0)
-                content = body.read()
+            body = b"" if content is None or state is State.INCOMPLETE else content()
             journal.append(
                 Write(
                     at=at,
@@ -266,7 +274,7 @@ class WriteCopy:
                     idempotency_key=self._key.decode("latin-1"),
                     context=self._context,
                     head=copied_head(head, b"write"),
-                    body=content,
+                    body=body,
                     probe=probe,
                 )
             )
@@ -282,9 +290,15 @@ class WriteCopy:
 
     def _let_go(self) -> None:
         """Of the body."""
-        self._kept = False
-        self._copier.second.room.give(self._size)
-        self._size = 0
         if self._body is not None:
             self._body.close()
             self._body = None
+
+
+def _idempotency_key(request: RequestHead) -> bytes | None:
+    """The client's, if the origin gets it: a field that Connection names ends here."""
+    name = IDEMPOTENCY_KEY.encode()
+    connection = request.fields.get(b"connection")
+    if connection is not None and name in connection.lower():
+        return None
+    return request.fields.get(name)

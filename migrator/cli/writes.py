@@ -52,8 +52,8 @@ def show(
     """Show what waits, oldest first, and what for.
 
     `pending` is sent by itself, again and again. The others wait for you: `refused` by the other
-    side; `incomplete`, the body was too long to be kept; `unknown`, nobody learned what the first
-    side made of it.
+    side; `incomplete`, the first side answered before the body was over; `unknown`, nobody learned
+    what the first side made of it.
 
     \b
     Examples:

@@ -32,11 +32,13 @@ class SecondWrites(Model):
     """Whether the journal survives a power failure. False: the death of a process only, and
     writes wait some milliseconds less."""
     body: Annotated[int, Field(ge=0, le=256 * _MIB)] = 8 * _MIB
-    """Bytes of a body that are kept; a longer write is served, and an operator has to repeat it.
-    `limits.body` refuses it instead."""
-    capture: Annotated[int, Field(ge=0)] = 64 * _MIB
-    """Bytes of bodies that one worker holds at a time, in memory or in temporary files, before
-    they are in the journal. What finds no room is handled like a longer body."""
+    """Bytes of one body, with the framing of its chunks; beyond: 413, and no side gets it whole."""
+    capture: Annotated[int, Field(ge=0)] = 512 * _MIB
+    """Bytes of bodies that one worker holds at a time, in memory and on disk, before they are in
+    the journal; beyond: 503, and no side gets the write whole."""
+    memory: Annotated[int, Field(ge=_MIB)] = 32 * _MIB
+    """Bytes of these that are in memory. Beyond half of it all bodies go to disk, not only those
+    above 64 KiB; beyond it, while the disk takes none: 503."""
     concurrency: Annotated[int, Field(ge=1, le=1_000)] = 8
     """Second writes in flight, of all workers together."""
     timeout: Seconds = 30.0

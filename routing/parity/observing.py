@@ -26,13 +26,18 @@ class Pair:
     """The old side's answer to the same request a second time, if it was asked twice."""
     agreed: Callable[[bool | None], object]
     """To be called once: whether both sides agree; None: they were not compared."""
+    asked: float = 0.0
+    """Of a mirrored read: the monotonic time at which the first side was asked."""
+    context: bytes = b""
+    """Of a mirrored read: the value of the context header."""
 
 
 class Observer(Protocol):
     """Whoever compares the sides."""
 
-    keep: int
-    """Bytes of content of each answer to keep."""
+    @property
+    def keep(self) -> int:
+        """Bytes of content of each answer to keep."""
 
     def admits(self, capability: str, access: Access) -> bool:
         """Whether one more request is to be observed."""

@@ -132,6 +132,24 @@ def test_what_disturbs_a_probe(
     assert not journal.disturbs(done, "/a/7", {1, 2})
 
 
+@pytest.mark.parametrize(
+    ("written", "state", "owed"),
+    [
+        pytest.param("/a/7", State.PENDING, True, id="itself"),
+        pytest.param("/a/7/b", State.PENDING, True, id="below"),
+        pytest.param("/a", State.PENDING, True, id="where-it-was-made"),
+        pytest.param("/a/70", State.PENDING, False, id="another"),
+        pytest.param("/a/7", State.REFUSED, False, id="waits-for-a-person"),
+    ],
+)
+def test_what_is_owed_to_a_read(journal: Journal, written: str, state: State, owed: bool) -> None:
+    with journal.transaction():
+        append(path=written, state=state, side=Side.OLD)(journal)
+    assert journal.owes("publishing", "/a/7", b"another") is owed
+    assert not journal.owes("search", "/a/7", WRITE.context)
+    assert journal.owes("publishing", "/b", WRITE.context) is (state is State.PENDING)
+
+
 def test_no_database(tmp_path: Path) -> None:
     (tmp_path / FILE).write_text("something else, long enough to be looked at" * 100)
     with pytest.raises(CannotStart, match="cannot be used"):
@@ -183,6 +201,7 @@ def test_a_disk_that_does_not_take_it(
 ) -> None:
     """Who waits is told at once; the change is tried again until it is durable."""
     monkeypatch.setattr("routing.journal_writer.AGAIN", 0.01)
+    monkeypatch.setattr("routing.journal_writer.MOST_UNWRITTEN", 2)
     full = True
     append_ = Journal.append
 
@@ -207,9 +226,14 @@ def test_a_disk_that_does_not_take_it(
                 nonlocal full
                 full = False
 
-        writer.submit(append(), hear)
+        fullness = []
+        for _ in range(2):
+            writer.submit(append(), hear)
+            fullness.append(writer.full)
+        assert fullness == [False, True]
         async with asyncio.timeout(20):
             await heard.wait()
+        assert not writer.full
         await asyncio.to_thread(writer.close)
         return told
 
@@ -218,7 +242,7 @@ def test_a_disk_that_does_not_take_it(
     assert told[-1] is True
     assert "disk is full" in caplog.text
     with contextlib.closing(Journal(tmp_path)) as journal:
-        assert len(journal.pending()) == 1
+        assert len(journal.pending()) == 2
 
 
 def test_a_worker_that_dies_at_any_point(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from proxy_builders import a_lane
 from routing.config import Mirroring
-from routing.copies import copied_head
+from routing.copies import Sender, copied_head
 from routing.copy_stats import CopyCell
 from routing.group import Group
 from routing.message import RequestHead, RequestReader, ResponseHead, ResponseReader
@@ -91,7 +91,7 @@ class Bench:
         assert isinstance(request, RequestHead)
         copy = self.copier.copy(request, b"e30", data)
         if copy is not None:
-            copy.dispatched()
+            copy.dispatched(cast(Sender, None))
         return copy
 
 

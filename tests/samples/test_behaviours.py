@@ -35,7 +35,7 @@ SWITCH = SwitchOff(
     "settings",
     [
         pytest.param({"schedule": plans.SCHEDULE, "analysis": plans.LOOSE}, id="common"),
-        pytest.param({"analysis": {"parity": clean.parity("publishing")}}, id="clean"),
+        pytest.param({"analysis": {"parity": clean.PARITY}}, id="clean"),
         pytest.param({"schedule": errors.STEPS, "analysis": errors.LIMITS}, id="errors"),
         pytest.param({"schedule": slow.STEPS, "analysis": slow.LIMITS}, id="slow"),
         pytest.param({"schedule": plans.SCHEDULE, "analysis": wrong.LIMITS}, id="wrong"),

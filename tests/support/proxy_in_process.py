@@ -146,16 +146,21 @@ class ProxyWorld:
         self.proxy.apply(self.config(*endpoints, **options), NO_TRUST)
 
     async def ask(
-        self, method: str = "GET", path: str = "/articles/1", version: str = "1.1"
+        self,
+        method: str = "GET",
+        path: str = "/articles/1",
+        version: str = "1.1",
+        user: str = "",
     ) -> tuple[int, str]:
-        """Status and body, over a connection of its own."""
+        """Status and body, over a connection of its own. `user`: what X-User says."""
         async with asyncio.timeout(PATIENCE):
             reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
             try:
                 size = "" if method == "GET" else "Content-Length: 2\r\n"
                 body = "" if method == "GET" else "ok"
                 request = f"{method} {path} HTTP/{version}\r\nHost: a\r\nConnection: close\r\n"
-                writer.write(f"{request}{size}\r\n{body}".encode())
+                said = f"X-User: {user}\r\n" if user else ""
+                writer.write(f"{request}{said}{size}\r\n{body}".encode())
                 head, _, answer = (await reader.read()).decode().partition("\r\n\r\n")
                 return int(head.split(" ")[1]), answer
             finally:

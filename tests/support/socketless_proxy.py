@@ -148,8 +148,10 @@ class SocketlessProxy:
     def __init__(self, loop: WireLoop, config: ProxyConfig, stage: Stage) -> None:
         self._loop = loop
         self._folder = TemporaryDirectory()
+        self.folder = Path(self._folder.name)
+        """The proxy's state."""
         self.proxy = Proxy(
-            config, NO_TRUST, evaluator(lambda: stage), Outcomes(), loop, Path(self._folder.name)
+            config, NO_TRUST, evaluator(lambda: stage), Outcomes(), loop, self.folder
         )
 
     @property

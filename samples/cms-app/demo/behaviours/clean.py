@@ -1,27 +1,20 @@
 """All capabilities, from the monolith to services, with every gate on."""
 
-from typing import Any
-
 from demo.behaviours.checks import asked, planned
 from demo.behaviours.trial import Trial
 
-AGREE = {"publishing": 95}
-"""Least percentage of reads to which both sides must give the same answer; 99 for the others.
-Editors look at a page in the moment in which they have published it: such a read may reach the
-other side before the write does, see docs/parity.md."""
+AGREE = 99
+"""Least percentage of reads to which both sides must give the same answer."""
 COMPARED = 40
 """Least reads to be compared at each step."""
-
-
-def parity(capability: str) -> dict[str, Any]:
-    """`analysis.parity` of a capability."""
-    return {"min": f"{AGREE.get(capability, 99)}%", "min_compared": COMPARED}
+PARITY = {"min": f"{AGREE}%", "min_compared": COMPARED}
+"""`analysis.parity` of every capability."""
 
 
 def play(trial: Trial) -> None:
     capabilities = trial.plan["spec"]["capabilities"]
     chosen = {
-        name: {"analysis": {**each["analysis"], "parity": parity(name)}}
+        name: {"analysis": {**each["analysis"], "parity": PARITY}}
         for name, each in capabilities.items()
     }
     with trial.scene(chosen) as scene:
@@ -45,7 +38,7 @@ def play(trial: Trial) -> None:
         )
         compared, different = (pairs[name][key] for key in ("compared", "different"))
         trial.check(
-            f"{name}: both sides' answers were compared, and agree at {AGREE.get(name, 99)} %",
-            compared > COMPARED and different <= compared * (100 - AGREE.get(name, 99)) / 100,
+            f"{name}: both sides' answers were compared, and agree at {AGREE} %",
+            compared > COMPARED and different <= compared * (100 - AGREE) / 100,
             f"{different} of {compared} differ",
         )
