@@ -69,7 +69,7 @@ class Bench:
         check_split(self.started[ours.NAME].port)
         for peer in PEERS:
             try:
-                peer_start = peer.start(self._new(peer.name), mine, upstream)
+                peer_start = peer.start(self._new(peer.name), mine, upstream, flags)
                 started = self._stack.enter_context(peer_start)
                 check_split(started.port)
             except BenchError as error:
