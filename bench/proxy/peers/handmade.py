@@ -14,7 +14,7 @@ def _command(place: Place) -> tuple[str, ...]:
 
 
 HANDMADE: Final = Peer(
-    name="starlette + httpx",
+    name="Starlette + httpx",
     command=_command,
     environment={"LAUNCHDARKLY_SDK_KEY": SDK_KEY},
 )

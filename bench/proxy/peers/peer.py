@@ -57,6 +57,6 @@ class Peer:
     ) -> Iterator[Started]:
         """Raises `BenchError`."""
         place = Place(folder=folder, port=free_port(), upstream=upstream, flags=flags)
-        with running(self.command(place), folder, core, self.environment) as process:
+        with running(self.command(place), folder, {core}, self.environment) as process:
             wait_for_port(process, place.port, folder)
             yield Started(port=place.port, usages=(Usage(process.pid),))
