@@ -1,8 +1,9 @@
-"""`python -m bench.proxy.peers.handmade_app PORT OLD NEW FLAGS`: a proxy of fifty lines.
+"""`python -m bench.proxy.peers.handmade_app PORT OLD NEW FLAGS FLAG`: a proxy of fifty lines.
 
 What a careful engineer writes in an afternoon: one client with enough kept connections, bodies
 streamed both ways, LaunchDarkly's SDK asked for each request. FLAGS is the flag server's origin,
-the SDK key is in LAUNCHDARKLY_SDK_KEY.
+FLAG a key there, the SDK key is in LAUNCHDARKLY_SDK_KEY. Nothing of the bench is imported, which
+would count as this proxy's memory.
 """
 
 import os
@@ -22,8 +23,6 @@ from starlette.requests import Request
 from starlette.responses import StreamingResponse
 from starlette.routing import Route
 
-from bench.proxy.peers.ours import FLAG
-
 AT_THE_NEW: Final = frozenset((Stage.LIVE, Stage.RAMPDOWN, Stage.COMPLETE))
 OF_THE_CONNECTION: Final = frozenset(
     (b"connection", b"keep-alive", b"proxy-connection", b"te", b"transfer-encoding", b"upgrade")
@@ -33,13 +32,13 @@ START: Final = 10.0
 """Seconds for the SDK to get the flags."""
 
 
-def application(old: int, new: int, flags: LDClient) -> Starlette:
+def application(old: int, new: int, flags: LDClient, flag: str) -> Starlette:
     sides = [httpx.URL(f"http://127.0.0.1:{port}") for port in (old, new)]
     client = httpx.AsyncClient(trust_env=False, limits=LIMITS)
 
     async def forward(request: Request) -> StreamingResponse:
         user = Context.create(request.headers.get("x-user", "anonymous"))
-        stage, _ = flags.migration_variation(FLAG, user, Stage.OFF)
+        stage, _ = flags.migration_variation(flag, user, Stage.OFF)
         path, query = request.scope["raw_path"], request.scope["query_string"]
         has_body = {"content-length", "transfer-encoding"} & {*request.headers.keys()}
         sent = client.build_request(
@@ -82,7 +81,7 @@ def connected(origin: str) -> LDClient:
 if __name__ == "__main__":
     port, old, new = map(int, sys.argv[1:4])
     uvicorn.run(
-        application(old, new, connected(sys.argv[4])),
+        application(old, new, connected(sys.argv[4]), sys.argv[5]),
         port=port,
         access_log=False,
         log_level="warning",

@@ -14,8 +14,8 @@ from ldclient.integrations.test_data import TestData
 from starlette.applications import Starlette
 
 from bench.proxy.peers.handmade_app import application
-from bench.proxy.peers.ours import FLAG
 
+FLAG = "publishing"
 STAGES = ("off", "dualwrite", "shadow", "live", "rampdown", "complete")
 
 
@@ -64,7 +64,7 @@ def answers(*requests: httpx.Request) -> list[httpx.Response]:
             return [await http.send(each) for each in requests]
 
     with origin("old") as old, origin("new") as new:
-        return asyncio.run(ask(application(old, new, LDClient(config, start_wait=10))))
+        return asyncio.run(ask(application(old, new, LDClient(config, start_wait=10), FLAG)))
 
 
 def request(user: str, body: bytes | None = None) -> httpx.Request:
