@@ -44,12 +44,12 @@ class Goal:
 GOALS: Final = (
     Goal(name="CPU time of a small GET, by Envoy's", value="cpu_small", peer="Envoy", most=0.7),
     Goal(
-        name="the same, by that of Envoy with a Lua filter that picks the side by the user",
+        name="CPU time of a small GET, by that of Envoy with Lua that picks the side",
         value="cpu_small",
         peer="Envoy + Lua",
         most=0.55,
     ),
-    Goal(name="the same, by nginx's", value="cpu_small", peer="nginx", most=1.8),
+    Goal(name="CPU time of a small GET, by nginx's", value="cpu_small", peer="nginx", most=1.8),
     Goal(name="p99 at 64 connections, by Envoy's", value="p99", peer="Envoy", most=1.0),
     Goal(name="added p50 at one connection, by nginx's", value="added_p50", peer="nginx", most=1.5),
     Goal(name="CPU time of a 64 KiB GET, by nginx's", value="cpu_large", peer="nginx", most=2.0),
