@@ -28,6 +28,7 @@ TURNS: Final = 51
 PASSES: Final = 100
 """Over all requests in one turn."""
 PATIENCE: Final = 60.0
+"""Seconds until the process counts as stuck."""
 MOST: Final = 1.3
 """Times what ten routes cost."""
 ROOT: Final = Path(__file__).parents[2]
@@ -113,11 +114,14 @@ def compared(few: float, many: float) -> list[Result]:
 def measure() -> list[Result]:
     """In a process of its own, compiled. Raises `BenchError`."""
     paths = os.pathsep.join((str(COMPILED), str(ROOT)))
-    done = subprocess.run(
-        (sys.executable, "-m", "bench.proxy.matching"),
-        env={**os.environ, "PYTHONPATH": paths, "PYTHONSAFEPATH": "1"},
-        capture_output=True, text=True, timeout=PATIENCE, check=False,
-    )  # fmt: skip
+    try:
+        done = subprocess.run(
+            (sys.executable, "-m", "bench.proxy.matching"),
+            env={**os.environ, "PYTHONPATH": paths, "PYTHONSAFEPATH": "1"},
+            capture_output=True, text=True, timeout=PATIENCE, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise BenchError(f"matches could not be timed within {PATIENCE:.0f} s") from None
     if done.returncode:
         raise BenchError(f"matches could not be timed: {done.stderr.strip()[-300:]}")
     few, many = json.loads(done.stdout)
