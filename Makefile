@@ -91,7 +91,7 @@ bench-analysis: $(READY) ## Simulate rollouts through the statistics; takes abou
 bench-flags: $(READY) ## Measure the flag server; takes about three minutes
 	@$(BIN)/python -m bench.flags $(PARTS)
 
-bench-proxy: $(PEERS) $(COMPILED) ## Measure the proxy beside nginx, HAProxy, Envoy and Caddy; takes about four minutes
+bench-proxy: $(PEERS) $(COMPILED) ## Measure the proxy beside nginx, HAProxy, Envoy and Caddy; takes about five minutes
 	@$(BIN)/python -m bench.proxy
 
 lock: ## Renew constraints.txt from pyproject.toml's newest allowed versions

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -15,21 +16,25 @@ HEADINGS: Final = ("measured", "value", "goal", "met")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """One measured value. Less is better for all that have a goal."""
+    """One measured value."""
 
     name: str
     value: float
     unit: str
     goal: float | None = None
     """The most that is good enough, in `unit`; None: measured for comparison."""
+    more_is_better: bool = False
+    """`goal` is the least that is good enough."""
 
     @property
     def met(self) -> bool | None:
-        return None if self.goal is None else self.value <= self.goal
+        if self.goal is None:
+            return None
+        return self.value >= self.goal if self.more_is_better else self.value <= self.goal
 
 
 def document(
-    results: Sequence[Result], missing: Mapping[str, str], machine: Machine
+    results: Sequence[Result], missing: Mapping[str, str], machine: Machine, date: str
 ) -> list[dict[str, object]]:
     """What is kept: one object for each result, then one for each that is missing, with why."""
     kept: list[dict[str, object]] = [
@@ -39,11 +44,12 @@ def document(
             "unit": each.unit,
             "goal": each.goal,
             "met": each.met,
+            **({"more_is_better": True} if each.more_is_better else {}),
         }
         for each in results
     ]
     kept += [{"name": name, "missing": why} for name, why in missing.items()]
-    return [{**each, "machine": asdict(machine)} for each in kept]
+    return [{**each, "date": date, "machine": asdict(machine)} for each in kept]
 
 
 def write(
@@ -57,7 +63,8 @@ def write(
     """Replace `NAME.json` in `folder`. `missing`: what was not measured, and why."""
     folder.mkdir(exist_ok=True)
     file = folder / f"{name}.json"
-    kept = document(results, missing, machine)
+    date = datetime.now(UTC).date().isoformat()
+    kept = document(results, missing, machine, date)
     file.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
     return file
 
@@ -87,10 +94,12 @@ def significant(value: float) -> float:
 
 def _cells(result: Result) -> tuple[str, str, str, str]:
     met = {None: "", True: "yes", False: "no"}[result.met]
-    goal = "" if result.goal is None else f"≤ {_quantity(result.goal, result.unit)}"
-    return result.name, _quantity(result.value, result.unit), goal, met
+    bound = "≥" if result.more_is_better else "≤"
+    goal = "" if result.goal is None else f"{bound} {quantity(result.goal, result.unit)}"
+    return result.name, quantity(result.value, result.unit), goal, met
 
 
-def _quantity(value: float, unit: str) -> str:
+def quantity(value: float, unit: str) -> str:
+    """For people."""
     number = f"{significant(value):,}".removesuffix(".0")
     return f"{number} {unit}"

@@ -1,41 +1,32 @@
-"""`python -m bench.proxy.endurance`: a million requests; memory, and what a second worker gives.
+"""`python -m bench.proxy.endurance`: a million requests; memory, and each worker's share.
 
 Small GETs of 10,000 users with 64 KiB POSTs and GETs between them, to two workers. Progress goes to
 standard error, results to `bench/results/endurance.json`.
-
-What a second worker gives cannot be read from the rate here: the load generator, the origin and the
-proxy share the machine's cores. What can be measured says it in another way: the CPU time of a
-request with two workers and with one, and the share of each worker. If both workers get half of the
-requests at r times the CPU time, two free cores do 2 / r times as much as one.
 """
 
 import argparse
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, replace
+from contextlib import ExitStack
+from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
 from typing import Final
 
-import httpx
-
 from bench.flags.errors import BenchError
-from bench.flags.flag_server import FlagServer, running_flag_server
+from bench.flags.flag_server import running_flag_server
 from bench.machine import this_machine
 from bench.proxy import wrk
-from bench.proxy.measure import LARGE_GET, LARGE_POST, SMALL
+from bench.proxy.measure import LARGE_GET, LARGE_POST, SMALL, counted
 from bench.proxy.peers import ours
 from bench.proxy.peers.peer import Started
-from bench.proxy.upstream import Upstream, running_upstream
+from bench.proxy.upstream import running_upstream
 from bench.results import Result, table, write
 
 WARM: Final = 10_000
 """Requests after which caches and connections are there; memory counts from here."""
 SETTLED: Final = 100_000
-ROUNDS: Final = 5
 LOADS: Final = (SMALL, SMALL, SMALL, LARGE_POST, LARGE_GET)
 
 
@@ -59,36 +50,6 @@ def endure(started: Started, total: int, seconds: int) -> list[Mark]:
             say(f"{requests:,} requests: USS {private:.1f} MB, RSS {resident:.1f} MB")
             due = (requests // SETTLED + 1) * SETTLED
     return marks
-
-
-def lowest_cpu(proxies: Sequence[Started], seconds: int) -> list[float]:
-    """Microseconds for each small GET: the best of `ROUNDS`, in turns. Raises `BenchError`.
-
-    Each worker has as many connections, because what many share in one turn of the event loop costs
-    each of them less.
-    """
-    rounds = []
-    for _ in range(ROUNDS):
-        times = []
-        for started in proxies:
-            load = replace(SMALL, connections=SMALL.connections * len(started.usages))
-            wrk.run(load, started.port, 1)
-            before = started.cpu_time()
-            answered = wrk.run(load, started.port, seconds)
-            times.append((started.cpu_time() - before) / answered.requests * 1e6)
-        rounds.append(times)
-    return [min(times) for times in zip(*rounds, strict=True)]
-
-
-def shares(started: Started) -> list[float]:
-    """Each worker's share of all requests so far, in percent. Raises `BenchError`."""
-    time.sleep(1)  # workers report every quarter second
-    try:
-        answer = httpx.get(f"http://127.0.0.1:{started.admin}/stats", trust_env=False)
-        counts = [worker["requests"] for worker in answer.raise_for_status().json()["workers"]]
-    except httpx.HTTPError as error:
-        raise BenchError(f"the figures cannot be read: {error!r}") from None
-    return [100 * count / sum(counts) for count in counts]
 
 
 def memory(marks: Sequence[Mark]) -> list[Result]:
@@ -139,27 +100,16 @@ def _run(requests: int, seconds: int) -> list[Result]:
         upstream = stack.enter_context(running_upstream(upstream_folder, None))
         flags = stack.enter_context(running_flag_server(flags=1))
         flags.rest.create_migration(ours.FLAG, "live")
-        two = stack.enter_context(_started(folder, 2, upstream, flags))
+        place = folder / "workers"
+        place.mkdir()
+        two = stack.enter_context(ours.start(place, None, upstream, flags, workers=2))
         marks = endure(two, requests, seconds)
-        share = shares(two)
-        with _started(folder, 1, upstream, flags) as one:
-            cpu = lowest_cpu((one, two), seconds)
-    name = "CPU for a small GET"
+        counts = counted(two)
+    share = 100 * max(counts) / sum(counts)
     return [
         *memory(marks),
-        Result(name=f"one worker: {name}", value=cpu[0], unit="µs"),
-        Result(name=f"two workers: {name}", value=cpu[1], unit="µs"),
-        Result(name=f"two workers / one: {name}", value=cpu[1] / cpu[0], unit="×"),
-        Result(name="requests of the busier of two workers", value=max(share), unit="%", goal=60),
+        Result(name="requests of the busier of two workers", value=share, unit="%", goal=60),
     ]
-
-
-def _started(
-    folder: Path, workers: int, upstream: Upstream, flags: FlagServer
-) -> AbstractContextManager[Started]:
-    place = folder / f"workers-{workers}"
-    place.mkdir()
-    return ours.start(place, None, upstream, flags, workers=workers)
 
 
 if __name__ == "__main__":

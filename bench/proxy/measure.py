@@ -1,8 +1,10 @@
 """One proxy under one load after another, and what it used meanwhile."""
 
 import socket
+import time
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import httpx
@@ -10,13 +12,14 @@ import httpx
 from bench.flags.errors import BenchError
 from bench.proxy import wrk
 from bench.proxy.peers.peer import Started
-from bench.proxy.upstream import LARGE_PATH
+from bench.proxy.upstream import LARGE_PATH, Upstream
 from bench.proxy.wrk import Load
 
 SMALL: Final = Load(name="small GET", connections=64)
 ALONE: Final = Load(name="one connection", connections=1)
 LARGE_GET: Final = Load(name="64 KiB GET", connections=64, path=LARGE_PATH)
 LARGE_POST: Final = Load(name="64 KiB POST", connections=64, method="POST", body=wrk.LARGE)
+ROUNDS: Final = 5
 IDLE: Final = 1000
 """Connections that have been used once and are kept."""
 USERS: Final = 400
@@ -33,8 +36,17 @@ class Round:
     rate: float
     """Small requests per second over 64 connections."""
     p50: float
-    """Microseconds over 64 connections, as is `p99`."""
+    """Microseconds over 64 connections, as are all of these."""
     p99: float
+    busy_added_p50: float
+    """Beyond those of the upstream alone at 64 connections."""
+    busy_added_p99: float
+    rate_large: float
+    p50_large: float
+    p99_large: float
+    rate_post: float
+    p50_post: float
+    p99_post: float
     added_p50: float
     """Microseconds over one connection, beyond those of the upstream alone; as is `added_p99`."""
     added_p99: float
@@ -57,13 +69,28 @@ def check_split(port: int) -> None:
         raise BenchError(f"split {USERS} users by {sides['old']} to {sides['new']}")
 
 
-def measure_round(started: Started, upstream: wrk.Answered, seconds: int) -> Round:
-    """`upstream` is `ALONE` without a proxy. Raises `BenchError`."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Direct:
+    """The upstream without a proxy."""
+
+    alone: wrk.Answered
+    busy: wrk.Answered
+
+
+def measure_direct(upstream: Upstream, seconds: int) -> Direct:
+    """Raises `BenchError`."""
+    return Direct(
+        alone=wrk.run(ALONE, upstream.old, seconds), busy=wrk.run(SMALL, upstream.old, seconds)
+    )
+
+
+def measure_round(started: Started, direct: Direct, seconds: int) -> Round:
+    """Raises `BenchError`."""
     wrk.run(SMALL, started.port, 1)  # connections to the upstream, caches
     small, cpu_small = _loaded(started, SMALL, 2 * seconds)
     alone, _ = _loaded(started, ALONE, seconds)
-    _, cpu_large = _loaded(started, LARGE_GET, seconds)
-    _, cpu_post = _loaded(started, LARGE_POST, seconds)
+    large, cpu_large = _loaded(started, LARGE_GET, seconds)
+    post, cpu_post = _loaded(started, LARGE_POST, seconds)
     return Round(
         cpu_small=cpu_small,
         cpu_large=cpu_large,
@@ -71,8 +98,16 @@ def measure_round(started: Started, upstream: wrk.Answered, seconds: int) -> Rou
         rate=small.rate,
         p50=small.p50,
         p99=small.p99,
-        added_p50=alone.p50 - upstream.p50,
-        added_p99=alone.p99 - upstream.p99,
+        busy_added_p50=small.p50 - direct.busy.p50,
+        busy_added_p99=small.p99 - direct.busy.p99,
+        rate_large=large.rate,
+        p50_large=large.p50,
+        p99_large=large.p99,
+        rate_post=post.rate,
+        p50_post=post.p50,
+        p99_post=post.p99,
+        added_p50=alone.p50 - direct.alone.p50,
+        added_p99=alone.p99 - direct.alone.p99,
         memory=started.private_memory() / 1e6,
     )
 
@@ -82,6 +117,47 @@ def _loaded(started: Started, load: Load, seconds: int) -> tuple[wrk.Answered, f
     before = started.cpu_time()
     answered = wrk.run(load, started.port, seconds)
     return answered, (started.cpu_time() - before) / answered.requests * 1e6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Best:
+    """The best of some rounds of small GETs."""
+
+    cpu: float
+    """Microseconds for each."""
+    rate: float
+    """Per second."""
+
+
+def best_in_turns(proxies: Sequence[Started], seconds: int) -> list[Best]:
+    """Of `ROUNDS`; after other programs' noise the best says most. Raises `BenchError`.
+
+    Each worker has as many connections, because what many share in one turn of the event loop costs
+    each of them less.
+    """
+    rounds = []
+    for _ in range(ROUNDS):
+        turn = []
+        for started in proxies:
+            load = replace(SMALL, connections=SMALL.connections * len(started.usages))
+            wrk.run(load, started.port, 1)
+            answered, cpu = _loaded(started, load, seconds)
+            turn.append(Best(cpu=cpu, rate=answered.rate))
+        rounds.append(turn)
+    return [
+        Best(cpu=min(each.cpu for each in turns), rate=max(each.rate for each in turns))
+        for turns in zip(*rounds, strict=True)
+    ]
+
+
+def counted(started: Started) -> list[int]:
+    """Requests of each worker of our own proxy so far. Raises `BenchError`."""
+    time.sleep(1)  # workers report every quarter second
+    try:
+        answer = httpx.get(f"http://127.0.0.1:{started.admin}/stats", trust_env=False)
+        return [worker["requests"] for worker in answer.raise_for_status().json()["workers"]]
+    except httpx.HTTPError as error:
+        raise BenchError(f"the figures cannot be read: {error!r}") from None
 
 
 def memory_with_idle_connections(started: Started) -> float:

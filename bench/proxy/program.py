@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -21,12 +21,12 @@ MERCY: Final = 5.0
 """Seconds until a program that was asked to end is killed."""
 
 
-def cores() -> tuple[int, int]:
-    """The proxy's core, and that of all others. Raises `BenchError`."""
+def cores() -> list[int]:
+    """The proxy's core, that of all others, and those that are left. Raises `BenchError`."""
     allowed = sorted(os.sched_getaffinity(0))
     if len(allowed) < 2:
         raise BenchError("two cores are needed, this process may use one")
-    return allowed[0], allowed[1]
+    return allowed
 
 
 def installed(name: str) -> str:
@@ -48,15 +48,16 @@ def free_port() -> int:
 def running(
     command: Sequence[str],
     folder: Path,
-    core: int | None,
+    cores: Set[int] | None,
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Its output is in `folder/log`. `environment` is added to this process's. `core` None: any."""
+    """Its output is in `folder/log`. `environment` is added to this process's. `cores` None: any
+    that this process may use."""
 
     def prepare() -> None:
         end_with_parent()
-        if core is not None:
-            os.sched_setaffinity(0, {core})
+        if cores is not None:
+            os.sched_setaffinity(0, cores)
 
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(

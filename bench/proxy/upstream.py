@@ -1,6 +1,6 @@
 """What all proxies forward to: one nginx worker, the old side on one port, the new on another."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +56,7 @@ class Upstream:
 
 
 @contextmanager
-def running_upstream(folder: Path, core: int | None) -> Iterator[Upstream]:
+def running_upstream(folder: Path, cores: Set[int] | None) -> Iterator[Upstream]:
     """Raises `BenchError`."""
     upstream = Upstream(old=free_port(), new=free_port())
     large = folder / "files" / LARGE_PATH.removeprefix("/")
@@ -71,6 +71,6 @@ def running_upstream(folder: Path, core: int | None) -> Iterator[Upstream]:
         )
     )
     command = (installed("nginx"), "-p", str(folder), "-c", str(config))
-    with running(command, folder, core) as process:
+    with running(command, folder, cores) as process:
         wait_for_port(process, upstream.new, folder)
         yield upstream

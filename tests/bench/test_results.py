@@ -1,6 +1,8 @@
 """What is kept and shown of a result."""
 
 import json
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,12 @@ FREE = Result(name="bare writer, p99", value=0.02089, unit="ms")
 )
 def test_met(value: float, met: bool) -> None:
     assert Result(name="x", value=value, unit="ms", goal=30).met is met
+
+
+def test_more_may_be_better() -> None:
+    results = [replace(FAST, more_is_better=True), replace(FAST, value=30, more_is_better=True)]
+    assert [each.met for each in results] == [False, True]
+    assert "≥ 30 ms" in table(results)
 
 
 def test_without_goal_nothing_is_met() -> None:
@@ -65,9 +73,11 @@ def test_markdown() -> None:
 
 
 def test_write(tmp_path: Path) -> None:
+    before = datetime.now(UTC).date()
     file = write("flags-toggle", [FAST, FREE], MACHINE, folder=tmp_path / "results")
     assert file.name == "flags-toggle.json"
     first, second = json.loads(file.read_text())
+    assert date.fromisoformat(first.pop("date")) >= before
     assert first == {
         "name": "toggle, p99",
         "value": 28.9,
@@ -94,6 +104,7 @@ def test_what_is_missing_has_no_value(tmp_path: Path) -> None:
     assert second == {
         "name": "envoy",
         "missing": "envoy is not installed",
+        "date": first["date"],
         "machine": first["machine"],
     }
 

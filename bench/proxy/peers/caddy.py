@@ -34,4 +34,4 @@ def _command(place: Place) -> tuple[str, ...]:
     return installed("caddy"), "run", "--adapter", "caddyfile", "--config", str(config)
 
 
-CADDY: Final = Peer(name="caddy", command=_command, environment={"GOMAXPROCS": "1"})
+CADDY: Final = Peer(name="Caddy", command=_command, environment={"GOMAXPROCS": "1"})

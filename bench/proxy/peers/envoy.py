@@ -87,5 +87,5 @@ def _command(place: Place, *, lua: bool) -> tuple[str, ...]:
     )
 
 
-ENVOY: Final = Peer(name="envoy", command=partial(_command, lua=False))
-ENVOY_LUA: Final = Peer(name="envoy lua", command=partial(_command, lua=True))
+ENVOY: Final = Peer(name="Envoy", command=partial(_command, lua=False))
+ENVOY_LUA: Final = Peer(name="Envoy + Lua", command=partial(_command, lua=True))

@@ -36,4 +36,4 @@ def _command(place: Place) -> tuple[str, ...]:
     return installed("haproxy"), "-db", "-f", str(config)
 
 
-HAPROXY: Final = Peer(name="haproxy", command=_command)
+HAPROXY: Final = Peer(name="HAProxy", command=_command)

@@ -3,9 +3,10 @@
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import httpx
@@ -27,12 +28,22 @@ COMPILED: Final = Path(__file__).parents[3] / "build" / "compiled"
 
 @contextmanager
 def start(
-    folder: Path, core: int | None, upstream: Upstream, flags: FlagServer, *, workers: int = 1
+    folder: Path,
+    cores: Set[int] | None,
+    upstream: Upstream,
+    flags: FlagServer,
+    *,
+    workers: int = 1,
+    settings: Mapping[str, Any] = MappingProxyType({}),
 ) -> Iterator[Started]:
-    """`Started.usages` are the workers'. Raises `BenchError`."""
+    """`Started.usages` are the workers', `settings` more of the configuration.
+
+    Raises `BenchError`.
+    """
     port, admin = free_port(), free_port()
     config = folder / "routes.json"
-    config.write_text(json.dumps(_document(port, upstream, workers)))
+    document = {**_document(port, upstream, workers), **settings}
+    config.write_text(json.dumps(document))
     command = (
         *(sys.executable, "-m", "migrator", "proxy", "serve", "--config", str(config)),
         *("--state", str(folder), "--admin-port", str(admin)),
@@ -43,7 +54,7 @@ def start(
     if not COMPILED.is_dir():
         raise BenchError(f"{COMPILED} is missing, `make bench-proxy` makes it")
     environment |= {"PYTHONPATH": str(COMPILED), "PYTHONSAFEPATH": "1"}
-    with running(command, folder, core, environment) as process:
+    with running(command, folder, cores, environment) as process:
         wait_for_port(process, admin, folder)
         pids = _ready(f"http://127.0.0.1:{admin}")
         yield Started(port=port, usages=tuple(map(Usage, pids)), admin=admin)

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bench.flags.flag_server import FlagServer
 from bench.flags.processes import Usage
 from bench.proxy.program import free_port, running, wait_for_port
 from bench.proxy.upstream import Upstream
@@ -17,6 +18,7 @@ class Place:
     folder: Path
     port: int
     upstream: Upstream
+    flags: FlagServer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,9 +52,11 @@ class Peer:
     environment: Mapping[str, str] = field(default_factory=dict)
 
     @contextmanager
-    def start(self, folder: Path, core: int, upstream: Upstream) -> Iterator[Started]:
+    def start(
+        self, folder: Path, core: int, upstream: Upstream, flags: FlagServer
+    ) -> Iterator[Started]:
         """Raises `BenchError`."""
-        place = Place(folder=folder, port=free_port(), upstream=upstream)
-        with running(self.command(place), folder, core, self.environment) as process:
+        place = Place(folder=folder, port=free_port(), upstream=upstream, flags=flags)
+        with running(self.command(place), folder, {core}, self.environment) as process:
             wait_for_port(process, place.port, folder)
             yield Started(port=place.port, usages=(Usage(process.pid),))

@@ -1,20 +1,31 @@
 """Rounds become medians, ratios and a table."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 
+from bench.proxy.__main__ import PEERS
 from bench.proxy.measure import Round
-from bench.proxy.summary import GOALS, compared, matrix, middle, unmeasured, values
+from bench.proxy.peers import ours
+from bench.proxy.peers.handmade import HANDMADE
+from bench.proxy.summary import (
+    GOALS,
+    aligned,
+    by_proxy,
+    compared,
+    matrix,
+    middle,
+    unmeasured,
+    values,
+)
 
 OURS = Round(
     cpu_small=70, cpu_large=200, cpu_post=300, rate=9000, p50=800, p99=900,
-    added_p50=60, added_p99=90, memory=48,
+    busy_added_p50=500, busy_added_p99=600, rate_large=4000, p50_large=1800, p99_large=1900,
+    rate_post=3000, p50_post=2800, p99_post=2900, added_p50=60, added_p99=90, memory=48,
 )  # fmt: skip
-HALF = Round(
-    cpu_small=35, cpu_large=100, cpu_post=150, rate=18000, p50=400, p99=450,
-    added_p50=30, added_p99=45, memory=24,
-)  # fmt: skip
+HALF = Round(**{each.name: getattr(OURS, each.name) / 2 for each in fields(Round)})
+ALL = {"ours": OURS, "nginx": HALF, "Envoy": HALF, "Envoy + Lua": OURS}
 
 
 @pytest.mark.parametrize(
@@ -31,19 +42,21 @@ def test_middle(seen: list[float], expected: float) -> None:
 
 
 def test_goals_with_all_peers() -> None:
-    rows = {"ours": OURS, "nginx": HALF, "envoy": HALF, "envoy lua": OURS}
-    results = compared(rows, "ours")
+    results = compared(ALL, "ours")
     assert [(each.name, each.value, each.unit, each.goal, each.met) for each in results] == [
-        ("ours / envoy: CPU, small GET", 2, "×", 0.7, False),
-        ("ours / envoy lua: CPU, small GET", 1, "×", 0.55, False),
-        ("ours / nginx: CPU, small GET", 2, "×", 1.8, False),
-        ("ours / envoy: p99, 64 conn.", 2, "×", 1.0, False),
-        ("ours / nginx: added p50, 1 conn.", 2, "×", 1.5, False),
-        ("ours: memory", 48, "MB", 60, True),
-        ("ours / nginx: CPU, 64 KiB GET", 2, "×", 2.0, True),
-        ("ours / nginx: CPU, 64 KiB POST", 2, "×", 2.0, True),
+        ("CPU time of a small GET, by Envoy's", 2, "×", 0.7, False),
+        (
+            "CPU time of a small GET, by that of Envoy with Lua that picks the side",
+            *(1, "×", 0.55, False),
+        ),
+        ("CPU time of a small GET, by nginx's", 2, "×", 1.8, False),
+        ("p99 at 64 connections, by Envoy's", 2, "×", 1.0, False),
+        ("added p50 at one connection, by nginx's", 2, "×", 1.5, False),
+        ("CPU time of a 64 KiB GET, by nginx's", 2, "×", 2.0, True),
+        ("CPU time of a 64 KiB POST, by nginx's", 2, "×", 2.0, True),
+        ("memory of a worker", 48, "MB", 60, True),
     ]
-    assert unmeasured(rows, "ours") == []
+    assert unmeasured(ALL, "ours") == []
 
 
 @pytest.mark.parametrize(
@@ -69,8 +82,25 @@ def test_values() -> None:
 
 
 def test_matrix() -> None:
-    lines = matrix({"ours": OURS, "nginx": HALF}, {"ours": 55.5}).splitlines()
-    assert lines[0].split() == ["ours", "nginx"]
-    assert lines[1].split() == ["CPU,", "small", "GET", "(µs)", "70", "35"]
-    assert lines[-1].split()[-2:] == ["55.5", "-"]
+    results = values({"ours": OURS, "nginx": HALF}, {"ours": 55.5})
+    lines = matrix(by_proxy([("x: else", 1.0), *((each.name, each.value) for each in results)]))
+    assert lines[:2] == [["", "ours", "nginx"], ["CPU, small GET (µs)", "70", "35"]]
+    assert lines[-1] == ["memory, 1,000 idle (MB)", "55.5", "-"]
+    assert len(lines) == len(fields(Round)) + 2
+
+
+def test_no_line_for_what_nobody_measured() -> None:
+    lines = matrix(by_proxy([("ours: memory", 48.0)]))
+    assert lines == [["", "ours"], ["memory (MB)", "48"]]
+
+
+def test_the_table_fits_a_terminal() -> None:
+    """With figures as long as they get."""
+    slow = Round(**{each.name: 9_999_999.0 for each in fields(Round)})
+    fast = Round(**{each.name: 99_999.0 for each in fields(Round)})
+    names = [ours.NAME, *(peer.name for peer in PEERS)]
+    rows = {name: slow if name == HANDMADE.name else fast for name in names}
+    shown = by_proxy((each.name, each.value) for each in values(rows, dict.fromkeys(names, 84.2)))
+    lines = aligned(matrix(shown)).splitlines()
     assert len({len(line) for line in lines}) == 1
+    assert len(lines[0]) <= 100
