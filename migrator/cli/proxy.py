@@ -28,9 +28,15 @@ from routing.stages import Access, Side, Stage
 from routing.table import RouteTable
 
 proxy_app = typer.Typer(help="The flag-aware proxy.", no_args_is_help=True, rich_markup_mode=None)
+
 ConfigFile = Annotated[
     Path, typer.Argument(help="JSON document of `proxy serve`.", show_default=False)
 ]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group to the root command."""
+    app.add_typer(proxy_app, name="proxy")
 
 
 @proxy_app.command()
