@@ -8,9 +8,6 @@ import logging
 import threading
 from typing import Final
 
-import psycopg
-from psycopg import sql
-
 from flags.errors import Unavailable
 from flags.store.core import CHANNEL, Core
 from flags.store.database import is_sqlite
@@ -42,6 +39,8 @@ class Replication:
             self._thread.join(5 * CHECK)
 
     def _run(self) -> None:
+        import psycopg  # only here: a server with SQLite starts without it, and sooner
+
         address = self._core.url.set(drivername="postgresql").render_as_string(hide_password=False)
         while not self._stop.is_set():
             try:
@@ -52,6 +51,9 @@ class Replication:
                 self._stop.wait(RETRY)
 
     def _follow(self, address: str) -> None:
+        import psycopg
+        from psycopg import sql
+
         with psycopg.connect(address, autocommit=True, connect_timeout=5) as connection:
             connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(CHANNEL)))
             # After LISTEN: what is committed from here on is announced or read here.

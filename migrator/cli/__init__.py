@@ -7,26 +7,13 @@ import typer
 
 from flags.errors import FlagsError
 from migrator import __version__
-from migrator.cli import (
-    discover,
-    down,
-    history,
-    init,
-    logs,
-    parity,
-    plan,
-    proxy,
-    rollout,
-    serve,
-    simulate,
-    up,
-    writes,
-)
+from migrator.cli.commands import Commands
 from migrator.errors import MigratorError
 from routing.errors import RoutingError
 
 app = typer.Typer(
     name="migrator",
+    cls=Commands,
     help="Move a monolith to microservices a few percent of users at a time, by feature flags.",
     epilog="Start with: migrator init, then migrator plan validate, then migrator up.",
     no_args_is_help=True,
@@ -48,21 +35,6 @@ def _root(
     ] = False,
 ) -> None:
     pass
-
-
-app.command()(init.init)
-app.command()(discover.discover)
-app.add_typer(plan.plan_app, name="plan")
-app.command()(simulate.simulate)
-app.command()(up.up)
-app.command()(down.down)
-app.command()(logs.logs)
-app.command()(history.history)
-rollout.register(app)
-serve.register(app)
-app.add_typer(proxy.proxy_app, name="proxy")
-app.add_typer(writes.writes_app, name="writes")
-app.add_typer(parity.parity_app, name="parity")
 
 
 def main() -> NoReturn:

@@ -30,6 +30,11 @@ from migrator.state import write_atomically
 Files = Annotated[list[Path] | None, typer.Argument(help="Access logs, also .gz.", metavar="FILE")]
 
 
+def register(app: typer.Typer) -> None:
+    """Add the command to the root command."""
+    app.command()(discover)
+
+
 def discover(
     files: Files = None,
     spec: Annotated[

@@ -5,6 +5,8 @@ import os
 import signal
 import time
 
+import typer
+
 from migrator.cli.options import JsonOption, StateOption
 from migrator.cli.output import console, print_json
 from migrator.errors import Unavailable
@@ -15,6 +17,11 @@ from migrator.state import StateDir, find_state
 
 PATIENCE = 60.0
 """Seconds a supervisor may take to stop everything."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the root command."""
+    app.command()(down)
 
 
 def down(state: StateOption = None, as_json: JsonOption = False) -> None:

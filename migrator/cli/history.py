@@ -22,6 +22,11 @@ from migrator.rollout.state import Rollout
 from migrator.state import find_state
 
 
+def register(app: typer.Typer) -> None:
+    """Add the command to the root command."""
+    app.command()(history)
+
+
 def history(
     capability: Annotated[
         str | None,

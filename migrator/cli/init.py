@@ -12,6 +12,11 @@ from migrator.plan.load import parse
 from migrator.state import write_atomically
 
 
+def register(app: typer.Typer) -> None:
+    """Add the command to the root command."""
+    app.command()(init)
+
+
 def init(
     file: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("migration.yaml"),
     name: Annotated[str, typer.Option(help="Name of the migration.")] = "my-app",

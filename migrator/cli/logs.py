@@ -16,6 +16,11 @@ LOOK_EVERY = 0.2
 """Seconds between two looks for new lines."""
 
 
+def register(app: typer.Typer) -> None:
+    """Add the command to the root command."""
+    app.command()(logs)
+
+
 def logs(
     name: Annotated[str | None, typer.Argument(help="One program; default: all.")] = None,
     lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="Last lines of each.")] = 20,

@@ -14,3 +14,4 @@ StateOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+ReasonOption = Annotated[str, typer.Option("--reason", "-m", help="Why; kept in the log.")]

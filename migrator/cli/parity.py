@@ -39,10 +39,16 @@ parity_app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+
 AdminOption = Annotated[
     str | None,
     typer.Option(help="Admin address of a proxy that runs alone, such as http://127.0.0.1:9901."),
 ]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group to the root command."""
+    app.add_typer(parity_app, name="parity")
 
 
 @parity_app.command("list")

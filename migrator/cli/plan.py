@@ -24,7 +24,13 @@ from routing.table import route_of
 plan_app = typer.Typer(
     help="Check, show and compare plans.", no_args_is_help=True, rich_markup_mode=None
 )
+
 PlanFile = Annotated[Path, typer.Argument(help="A plan file.", show_default=False)]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group to the root command."""
+    app.add_typer(plan_app, name="plan")
 
 
 @plan_app.command()

@@ -12,13 +12,10 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from migrator import flagaccess
 from migrator.cli.options import JsonOption, StateOption
 from migrator.cli.output import console, print_json
 from migrator.errors import InvalidInput
-from migrator.plan.load import load
 from migrator.plan.units import parse_duration
-from migrator.secrets import load_secrets
 from migrator.state import find_state
 from routing.config import ProxyConfig
 from routing.errors import BadMessage, RoutingError
@@ -28,9 +25,15 @@ from routing.stages import Access, Side, Stage
 from routing.table import RouteTable
 
 proxy_app = typer.Typer(help="The flag-aware proxy.", no_args_is_help=True, rich_markup_mode=None)
+
 ConfigFile = Annotated[
     Path, typer.Argument(help="JSON document of `proxy serve`.", show_default=False)
 ]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group to the root command."""
+    app.add_typer(proxy_app, name="proxy")
 
 
 @proxy_app.command()
@@ -261,6 +264,11 @@ def _proxy(
         return _load(config), proxy_state, key
     if config is not None or proxy_state is not None:
         raise InvalidInput("--config and --proxy-state belong together", hint="give both or none")
+    # Not at the top: `serve` needs no plan, and would wait for it.
+    from migrator import flagaccess
+    from migrator.plan.load import load
+    from migrator.secrets import load_secrets
+
     state = find_state(option)
     instance = state.load_instance()
     flags = flagaccess.sdk_variables(

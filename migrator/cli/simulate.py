@@ -20,6 +20,11 @@ from migrator.simulate.world import simulate as run
 _QUIET = frozenset({Kind.FLAG_APPLIED, Kind.STARTED, Kind.MEASURED})
 
 
+def register(app: typer.Typer) -> None:
+    """Add the command to the root command."""
+    app.command()(simulate)
+
+
 def simulate(
     plan: Annotated[Path, typer.Argument(help="The plan.", exists=True, dir_okay=False)],
     scenario: Annotated[

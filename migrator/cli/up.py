@@ -33,6 +33,11 @@ from migrator.secrets import CONTROLLER, Secrets, ensure_secrets, member
 from migrator.state import Instance, StateDir, find_state, read_json, write_atomically
 
 
+def register(app: typer.Typer) -> None:
+    """Add the command to the root command."""
+    app.command()(up)
+
+
 def up(
     plan: Annotated[Path, typer.Argument(help="The plan, a YAML file.", show_default=False)],
     state: StateOption = None,

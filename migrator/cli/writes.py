@@ -31,6 +31,7 @@ writes_app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+
 Ids = Annotated[
     list[int] | None, typer.Argument(help="Numbers of entries; see `list`.", show_default=False)
 ]
@@ -39,6 +40,11 @@ Capability = Annotated[str | None, typer.Option(help="Those of this capability."
 ProxyState = Annotated[
     Path | None, typer.Option(help="State folder of a proxy that runs alone.", file_okay=False)
 ]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group to the root command."""
+    app.add_typer(writes_app, name="writes")
 
 
 @writes_app.command("list")

@@ -28,6 +28,13 @@ def launchdarkly(tmp_path: Path) -> Iterator[Account]:
         yield there
 
 
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+    """For tests that are refused before they change anything."""
+    with account(tmp_path_factory.mktemp("untouched")) as there:
+        yield there
+
+
 def variables(**changes: str | None) -> dict[str, str]:
     """The test's environment with LaunchDarkly's variables, after `changes`; None: not set."""
     given: dict[str, str | None] = {**dict(zip(VARIABLES, (SDK_KEY, ACCESS_TOKEN), strict=True))}
@@ -177,12 +184,12 @@ def check_nothing_told(running: Running) -> None:
 )
 def test_what_is_wrong_is_said_before_anything_starts(
     tmp_path: Path,
-    launchdarkly: Account,
+    untouched: Account,
     environment: Mapping[str, str | None],
     flags: Mapping[str, str],
     words: tuple[str, ...],
 ) -> None:
-    plan = plan_of(tmp_path, launchdarkly, "unmade", **flags)
+    plan = plan_of(tmp_path, untouched, "unmade", **flags)
     given = variables(**environment)
     done = up(plan, tmp_path / "state", given)
     assert done.returncode == 2, done.stdout + done.stderr
@@ -193,8 +200,8 @@ def test_what_is_wrong_is_said_before_anything_starts(
     assert not (tmp_path / "state" / "processes.json").exists()
 
 
-def test_a_first_start_needs_launchdarkly(tmp_path: Path, launchdarkly: Account) -> None:
-    plan = plan_of(tmp_path, launchdarkly, "unmade", api="http://127.0.0.1:1")
+def test_a_first_start_needs_launchdarkly(tmp_path: Path, untouched: Account) -> None:
+    plan = plan_of(tmp_path, untouched, "unmade", api="http://127.0.0.1:1")
     done = up(plan, tmp_path / "state", variables())
     assert done.returncode == 1
     assert "LaunchDarkly at http://127.0.0.1:1 does not answer" in done.stderr

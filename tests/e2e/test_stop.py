@@ -31,7 +31,6 @@ def ports_of(running: Running) -> list[int]:
         pytest.param("ready", "flag-server", signal.SIGINT, id="flag-server-ready"),
         pytest.param("started", "proxy", signal.SIGINT, id="proxy-starts"),
         pytest.param("started", "controller", signal.SIGINT, id="controller-starts"),
-        pytest.param("all_ready", None, signal.SIGINT, id="all-ready"),
         pytest.param("all_ready", None, signal.SIGHUP, id="terminal-closed"),
         pytest.param("rollout", None, signal.SIGTERM, id="rolling-out-SIGTERM"),
     ],

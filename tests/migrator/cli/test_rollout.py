@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from migrator.cli import app
 from migrator.cli.progress import event_line, status_table
-from migrator.cli.rollout import flag_of
+from migrator.cli.switch import flag_of
 from migrator.errors import InvalidInput
 from migrator.plan.load import parse
 from migrator.plan.model import Migration
