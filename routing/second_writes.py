@@ -245,6 +245,7 @@ class WriteCopy:
         copier, request = self._copier, self._request
         if not self._complete:
             state = State.INCOMPLETE
+            self._let_go()
         if state is not State.PENDING:
             copier.cell.incomplete += 1
             logger.error(
@@ -259,7 +260,7 @@ class WriteCopy:
             head = copier.route.changes.request(head, request)
 
         def append(journal: Journal) -> None:
-            body = b"" if content is None or state is State.INCOMPLETE else content()
+            body = b"" if content is None else content()
             journal.append(
                 Write(
                     at=at,
