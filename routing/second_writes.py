@@ -247,7 +247,6 @@ class WriteCopy:
             state = State.INCOMPLETE
             self._let_go()
         if state is not State.PENDING:
-            copier.cell.incomplete += 1
             logger.error(
                 "second_write.%s capability=%s side=%s method=%s path=%s",
                 *(state, copier.route.capability, side),
@@ -260,7 +259,15 @@ class WriteCopy:
             head = copier.route.changes.request(head, request)
 
         def append(journal: Journal) -> None:
-            body = b"" if content is None else content()
+            nonlocal state
+            body = b""
+            if content is not None:
+                try:
+                    body = content()
+                except OSError as error:
+                    # To try again would keep everything else out of the journal, too.
+                    logger.error("second_write.not_read %s", error)
+                    state = State.INCOMPLETE
             journal.append(
                 Write(
                     at=at,
@@ -282,6 +289,8 @@ class WriteCopy:
 
         def told(written: bool) -> None:
             if written:
+                if state is not State.PENDING:
+                    copier.cell.incomplete += 1
                 self._let_go()
                 copier.second.journalled()
             if release is not None:

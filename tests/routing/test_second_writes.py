@@ -1,5 +1,6 @@
 """Writes for both sides that cannot be kept, or not yet: who gets what, without sockets."""
 
+import errno
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -276,6 +277,22 @@ def test_a_disk_that_refuses_the_end_of_a_body_loses_nothing(make_roomy: Make, d
     disk.turns.set()
     answer(proxy, client, proxy.origins[-1])
     assert journalled(proxy) == [(State.PENDING, 100_000)]
+
+
+def test_a_disk_that_does_not_give_a_body_back_holds_up_no_other_write(
+    make_roomy: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: int) -> bytes:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("routing.spool.os.pread", refuse)
+    proxy = make_roomy()
+    for size in (100_000, 3):
+        client = ask(proxy, sized(size) + b"x" * size)
+        answer(proxy, client, proxy.origins[-1])
+    until(proxy, lambda: proxy.proxy.copying.stats.document()[0]["incomplete"] == 1)
+    until(proxy, lambda: len(journalled(proxy)) == 2)
+    assert journalled(proxy) == [(State.INCOMPLETE, 0), (State.PENDING, 3)]
 
 
 @pytest.mark.parametrize("named", [b"Idempotency-Key", b"close, idempotency-key"])
