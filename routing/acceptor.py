@@ -128,7 +128,6 @@ class _Arrival:
     __slots__ = ("_connection", "_header", "_loop", "_peer", "_proxy", "_secure", "_task", "_timer")
 
     _timer: asyncio.TimerHandle
-    _task: asyncio.Task[None]
 
     def __init__(
         self,
@@ -143,6 +142,8 @@ class _Arrival:
         self._peer = peer
         self._secure = secure
         self._header = ProxyHeader()
+        self._task: asyncio.Task[None] | None = None
+        """What comes after the header."""
         proxy.arriving.add(self)
 
     def expect_header(self) -> None:
@@ -160,6 +161,14 @@ class _Arrival:
             self._end()
             return
         self._task = self._loop.create_task(self._connect(protocol))
+        self._task.add_done_callback(lambda _: self._settled(protocol))
+
+    def abort(self) -> None:
+        """Cut it."""
+        if self._task is None:
+            self._give_up()
+        else:
+            self._task.cancel()
 
     async def _connect(self, protocol: ClientConnection) -> None:
         secure: dict[str, Any] = {}
@@ -167,15 +176,16 @@ class _Arrival:
             secure["ssl"] = self._secure
             secure["ssl_handshake_timeout"] = self._proxy.routing.timeouts.header
             secure["ssl_shutdown_timeout"] = LAST_WORDS
-        try:
-            with contextlib.suppress(OSError):
-                await self._loop.connect_accepted_socket(
-                    lambda: protocol, self._connection, **secure
-                )
-        finally:
-            if protocol not in self._proxy.clients:
-                protocol.uncount()
+        with contextlib.suppress(OSError):
+            await self._loop.connect_accepted_socket(lambda: protocol, self._connection, **secure)
+
+    def _settled(self, protocol: ClientConnection) -> None:
+        """It is a client's connection now, or has ended: maybe before the task could begin."""
+        if protocol in self._proxy.clients:
             self._proxy.arriving.discard(self)
+        else:
+            protocol.uncount()
+            self._end()
 
     def _readable(self) -> None:
         try:

@@ -280,9 +280,13 @@ class Exchange:
         if complete:
             self._connection = None
         copy = self._copy
-        if copy is not None and copy.answered(
+        waits = copy is not None and copy.answered(
             head, fell_back=self.fell_back, release=self._release
-        ):
+        )
+        if copy is not None and not self.request_sent:
+            # Its copy has come to an end, and holds back what may still be on its way no longer.
+            self._resume_client()
+        if waits:
             self._held = head, body, complete
             self.pause_answer()
             self._client.expect_progress(self._timeouts.response)

@@ -73,7 +73,8 @@ class State(StrEnum):
     REFUSED = "refused"
     """An operator: the other side does not want it."""
     INCOMPLETE = "incomplete"
-    """An operator: the first side answered before the body was over, so that it cannot be sent."""
+    """An operator: the first side answered before the body was over, or a disk does not give it
+    back, so that it cannot be sent."""
     UNKNOWN = "unknown"
     """An operator: it was sent to the first side, and nobody learned what became of it."""
 

@@ -5,6 +5,7 @@ from email.utils import formatdate
 from functools import partial
 from pathlib import Path
 from time import monotonic
+from typing import Protocol
 
 from routing.client_side import ClientConnection
 from routing.config import ProxyConfig
@@ -35,6 +36,12 @@ def date_line() -> bytes:
     return b"Date: %b\r\n" % formatdate(usegmt=True).encode()
 
 
+class Arriving(Protocol):
+    """A connection that is not a client's yet."""
+
+    def abort(self) -> None: ...
+
+
 class Proxy:
     """`now` is the monotonic time of the last tick: exact enough for time-outs, and free."""
 
@@ -54,7 +61,7 @@ class Proxy:
         self.stats = Stats()
         self.outcomes = outcomes
         self.clients: set[ClientConnection] = set()
-        self.arriving: set[object] = set()
+        self.arriving: set[Arriving] = set()
         """Connections that were accepted and are not among `clients` yet: the PROXY protocol's
         header or the TLS handshake is under way."""
         self.connections = ConnectionCounts()
@@ -114,8 +121,8 @@ class Proxy:
         """Cut what is left."""
         self._timer.cancel()
         self.parity.stop()
-        for client in list(self.clients):
-            client.abort()
+        for each in [*self.arriving, *self.clients]:
+            each.abort()
         self.upstreams.close()
 
     def _route(self, config: ProxyConfig, trust: Trust) -> tuple[Routing, Groups]:

@@ -245,8 +245,8 @@ class WriteCopy:
         copier, request = self._copier, self._request
         if not self._complete:
             state = State.INCOMPLETE
+            self._let_go()
         if state is not State.PENDING:
-            copier.cell.incomplete += 1
             logger.error(
                 "second_write.%s capability=%s side=%s method=%s path=%s",
                 *(state, copier.route.capability, side),
@@ -259,7 +259,15 @@ class WriteCopy:
             head = copier.route.changes.request(head, request)
 
         def append(journal: Journal) -> None:
-            body = b"" if content is None or state is State.INCOMPLETE else content()
+            nonlocal state
+            body = b""
+            if content is not None:
+                try:
+                    body = content()
+                except OSError as error:
+                    # To try again would keep everything else out of the journal, too.
+                    logger.error("second_write.not_read %s", error)
+                    state = State.INCOMPLETE
             journal.append(
                 Write(
                     at=at,
@@ -281,6 +289,8 @@ class WriteCopy:
 
         def told(written: bool) -> None:
             if written:
+                if state is not State.PENDING:
+                    copier.cell.incomplete += 1
                 self._let_go()
                 copier.second.journalled()
             if release is not None:

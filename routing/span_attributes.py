@@ -110,8 +110,10 @@ def of_flag(record: Record) -> Attributes | None:
 
 
 def _target(record: Record, side: Side, hiding: Hiding) -> str:
-    """Path and query that the origin is asked for."""
+    """Path and query that the origin is asked for; empty for a whole server (RFC 9112, 3.3)."""
     head, route = record.head, record.lane.route
+    if head.path == b"*":
+        return ""
     target = head.target
     if side is Side.NEW and route is not None and route.changes is not None:
         target = route.changes.target(head)

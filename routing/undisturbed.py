@@ -9,6 +9,7 @@ differ, that is given some time.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 
 from routing.parity.compare import NotCompared
@@ -35,7 +36,7 @@ class Undisturbed:
         self._observer = observer
         self._overtaken = overtaken
         self._loop = loop
-        self._open: set[asyncio.Task[None]] = set()
+        self._open: set[asyncio.Task[bool]] = set()
         self._stopped = False
 
     @property
@@ -60,7 +61,7 @@ class Undisturbed:
             return
         task = self._loop.create_task(self._ask(pair))
         self._open.add(task)
-        task.add_done_callback(self._asked)
+        task.add_done_callback(partial(self._asked, pair))
 
     async def stop(self) -> None:
         """Leave what waits, and what still comes."""
@@ -70,16 +71,22 @@ class Undisturbed:
         if self._open:
             await asyncio.wait(self._open)
 
-    async def _ask(self, pair: Pair) -> None:
+    async def _ask(self, pair: Pair) -> bool:
+        """Whether it was overtaken."""
         path = normalise(pair.target.partition(b"?")[0]).decode()
-        try:
-            if (pair.old.status, pair.old.body) != (pair.new.status, pair.new.body):
-                await asyncio.sleep(GRACE)
-            overtaken = await self._overtaken(pair.capability, path, pair.context, pair.asked)
-        except BaseException:
+        if (pair.old.status, pair.old.body) != (pair.new.status, pair.new.body):
+            await asyncio.sleep(GRACE)
+        return await self._overtaken(pair.capability, path, pair.context, pair.asked)
+
+    def _asked(self, pair: Pair, task: asyncio.Task[bool]) -> None:
+        """Also if `task` was cancelled before it could begin."""
+        self._open.discard(task)
+        if task.cancelled():
             pair.agreed(None)
-            raise
-        if overtaken:
+        elif task.exception() is not None:
+            logger.error("pair.not_compared", exc_info=task.exception())
+            pair.agreed(None)
+        elif task.result():
             self._leave(pair, NotCompared.OVERTAKEN)
         else:
             self._observer.observe(pair)
@@ -87,8 +94,3 @@ class Undisturbed:
     def _leave(self, pair: Pair, why: NotCompared) -> None:
         self._observer.skip(pair.capability, pair.access, why)
         pair.agreed(None)
-
-    def _asked(self, task: asyncio.Task[None]) -> None:
-        self._open.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            logger.error("pair.not_compared", exc_info=task.exception())

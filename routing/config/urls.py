@@ -12,6 +12,7 @@ from routing.hiding import Hiding
 
 _CHARACTERS: Final = re.compile(r"[!-\[\]-~]+")
 """Of a URL, without the backslash, which some parsers take for a slash."""
+_NO_PLACE: Final = "expected a URL with a host (RFC 3986)"
 _HOST: Final = re.compile(r"[0-9A-Za-z._-]+|[0-9A-Fa-f:.]+")
 
 
@@ -23,11 +24,14 @@ def is_url(place: str) -> bool:
 def check_url(url: str) -> str:
     """`url` if nobody on the way can read it or answer in its place: it is of https, or of http on
     this machine. Raises ValueError, without what may be a password."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise ValueError(_NO_PLACE) from None
     if "@" in parts.netloc:
         raise ValueError("expected an address without user and password")
     if not _CHARACTERS.fullmatch(url) or not _names_a_place(parts):
-        raise ValueError(f"{shown_url(url)!r}: expected a URL with a host (RFC 3986)")
+        raise ValueError(_NO_PLACE if "@" in url else f"{shown_url(url)!r}: {_NO_PLACE}")
     if parts.scheme == "https" or (parts.scheme == "http" and _is_here(parts.hostname or "")):
         return url
     raise ValueError(f"{shown_url(url)!r}: expected an https address, or http on loopback")

@@ -47,6 +47,10 @@ def test_accepted(url: str) -> None:
         ("http://localhost:99999/", "a URL with a host"),
         ("http://local\thost/", "a URL with a host"),
         ("https:///keys", "a URL with a host"),
+        ("https:/me:secret@issuer.example/", "a URL with a host"),
+        ("https:\\\\me:secret@issuer.example/", "a URL with a host"),
+        ("https://me:secret\u2100@issuer.example/", "a URL with a host"),
+        ("https://[::1/me:secret@issuer.example/", "a URL with a host"),
         ("https://issuer.example/a b", "a URL with a host"),
     ],
 )

@@ -1,5 +1,6 @@
 """Writes for both sides that cannot be kept, or not yet: who gets what, without sockets."""
 
+import errno
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -228,6 +229,26 @@ def test_a_client_waits_for_the_disk_and_for_the_origin(
     assert journalled(proxy) == [(State.PENDING, 1_000_000)]
 
 
+@pytest.mark.parametrize("status", [b"200 OK", b"422 No"])
+def test_an_answer_that_comes_before_the_body_is_over_lets_the_client_go_on(
+    make_roomy: Make, disk: Disk, status: bytes
+) -> None:
+    """Nothing of the body is kept any more, so that nobody waits for the disk."""
+    proxy = make_roomy()
+    client = ask(proxy, sized(1_000_000))
+    origin = proxy.origins[-1]
+    sent = send_until_paused(proxy, client)
+    origin.receive(b"HTTP/1.1 %b\r\nContent-Length: 2\r\n\r\no" % status)
+    until(proxy, lambda: bool(client.written))
+    assert client.is_reading()
+    client.receive(b"x" * (1_000_000 - sent))
+    origin.receive(b"k")
+    proxy.settle()
+    assert client.written.endswith(b"ok")
+    assert origin.written.endswith(b"x" * 1_000_000)
+    assert journalled(proxy) == ([(State.INCOMPLETE, 0)] if status == b"200 OK" else [])
+
+
 def test_a_disk_that_takes_nothing_more_ends_the_write(make_roomy: Make, disk: Disk) -> None:
     proxy = make_roomy()
     client = ask(proxy, sized(1_000_000))
@@ -256,6 +277,22 @@ def test_a_disk_that_refuses_the_end_of_a_body_loses_nothing(make_roomy: Make, d
     disk.turns.set()
     answer(proxy, client, proxy.origins[-1])
     assert journalled(proxy) == [(State.PENDING, 100_000)]
+
+
+def test_a_disk_that_does_not_give_a_body_back_holds_up_no_other_write(
+    make_roomy: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: int) -> bytes:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("routing.spool.os.pread", refuse)
+    proxy = make_roomy()
+    for size in (100_000, 3):
+        client = ask(proxy, sized(size) + b"x" * size)
+        answer(proxy, client, proxy.origins[-1])
+    until(proxy, lambda: proxy.proxy.copying.stats.document()[0]["incomplete"] == 1)
+    until(proxy, lambda: len(journalled(proxy)) == 2)
+    assert journalled(proxy) == [(State.INCOMPLETE, 0), (State.PENDING, 3)]
 
 
 @pytest.mark.parametrize("named", [b"Idempotency-Key", b"close, idempotency-key"])

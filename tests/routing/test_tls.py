@@ -33,6 +33,7 @@ from routing.tls import check_files
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 LAST = REQUEST.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+PROXY = b"PROXY TCP4 192.0.2.1 192.0.2.2 4711 443\r\n"
 AUTHORITY = trustme.CA()
 
 
@@ -177,7 +178,7 @@ def test_a_new_limit_to_the_time_of_a_handshake(tmp_path: Path) -> None:
     playing(play)
 
 
-@pytest.mark.parametrize("before", [b"", b"PROXY TCP4 192.0.2.1 192.0.2.2 4711 443\r\n"])
+@pytest.mark.parametrize("before", [b"", PROXY])
 def test_handshakes_are_connections(tmp_path: Path, before: bytes) -> None:
     """Those that are open count for the client's limit, and those that have failed do not."""
     tls = {"certificates": [pair(tmp_path, "a", "a.test")]}
@@ -221,6 +222,30 @@ def test_handshakes_are_connections(tmp_path: Path, before: bytes) -> None:
                 await asyncio.sleep(0.01)
             assert await served()
             waiting[1].close()
+
+    playing(play)
+
+
+@pytest.mark.parametrize("before", [b"", PROXY[:20], PROXY, PROXY + b"\x16\x03\x01"])
+def test_who_has_not_quite_arrived_is_cut_at_a_stop(tmp_path: Path, before: bytes) -> None:
+    """And gets nothing into a proxy that has stopped."""
+    tls = {"certificates": [pair(tmp_path, "a", "a.test")]}
+    listen = {"port": 0, "tls": tls, "proxy_protocol": bool(before)}
+
+    async def play() -> None:
+        async with inline_proxy(
+            "http://127.0.0.1:1", listen=listen, trusted=["127.0.0.1"]
+        ) as proxy:
+            reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
+            with contextlib.closing(writer):
+                writer.write(before)
+                while not proxy.proxy.arriving:
+                    await asyncio.sleep(0.01)
+                proxy.proxy.stop()
+                with contextlib.suppress(ConnectionResetError):
+                    assert await reader.read() == b""
+                while proxy.proxy.occupied:
+                    await asyncio.sleep(0.01)
 
     playing(play)
 

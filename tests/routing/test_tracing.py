@@ -247,6 +247,13 @@ def test_where_attempts_went(exported: InMemorySpanExporter) -> None:
     assert server["url.scheme"] == "https"
 
 
+def test_a_whole_server_has_no_path(exported: InMemorySpanExporter) -> None:
+    with spans(ratio=1) as made:
+        run(made, a_head(line="OPTIONS * HTTP/1.1"), ELSEWHERE, 200)
+    attempt, _ = exported.get_finished_spans()
+    assert (attempt.attributes or {})["url.full"] == NEW
+
+
 def test_a_hedge_is_where_the_answer_came_from(exported: InMemorySpanExporter) -> None:
     head = a_head()
     with spans(ratio=1) as made:
