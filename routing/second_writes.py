@@ -213,7 +213,7 @@ class WriteCopy:
         return False
 
     def _spooled(self) -> None:
-        """The disk has taken some of the body, or refused it."""
+        """The disk has taken some of the body, or the body cannot be kept."""
         body, sender = self._body, self._sender
         if body is None or sender is None or self._complete:
             return

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryFile
+from time import monotonic
 from typing import IO, Any, Final
 
 from routing.config import SecondWrites
@@ -23,6 +24,10 @@ IN_MEMORY: Final = 64 * 1024
 """Bytes of one body that are held in memory before it goes to a file."""
 BACKLOG: Final = 256 * 1024
 """Bytes of one body that may wait for the disk before its client does."""
+SLOWEST: Final = 4 * 1024
+"""Bytes a second; where room is wanted, a body that comes slower gives way."""
+PATIENCE: Final = 5.0
+"""Seconds that each body has at least."""
 
 logger = logging.getLogger(__name__)
 
@@ -36,9 +41,13 @@ class Spool:
         rules: SecondWrites,
         submit: Callable[[Callable[[], None]], object],
         tell: Callable[..., object],
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         """`submit` has something done in the thread that writes, in order; `tell` calls back from
         there on the loop; it raises RuntimeError when there is none any more."""
+        self.clock = clock
+        self.coming: dict[SpooledBody, None] = {}
+        """Those that have claimed more than has come, the oldest first."""
         self.folder = folder
         self.room = Room(rules.capture)
         self.in_memory = 0
@@ -75,8 +84,18 @@ class Spool:
         """`size` more bytes, of a body that has `total` with them. Raises NoRoom."""
         if total > self.longest:
             raise NoRoom(413, f"The body is longer than {self.longest} bytes.")
-        if not self.room.take(size):
+        if not self.room.take(size) and not self._make_way(size):
             raise busy()
+
+    def _make_way(self, size: int) -> bool:
+        """Claim `size` bytes by calling off bodies that hold room and hardly fill it: otherwise a
+        few clients that send nothing would keep everybody from writing."""
+        now = self.clock()
+        for body in [each for each in self.coming if each.lags(now)]:
+            body.give_way()
+            if self.room.take(size):
+                return True
+        return False
 
 
 class SpooledBody:
@@ -90,6 +109,7 @@ class SpooledBody:
         "_in_memory",
         "_pieces",
         "_sealed",
+        "_since",
         "_size",
         "_spool",
         "_under_way",
@@ -103,6 +123,7 @@ class SpooledBody:
         self._spool = spool
         self._claimed = claimed
         self._changed = changed
+        self._since = spool.clock()
         self._size = 0
         self._in_memory = 0
         self._pieces: list[bytes] = []
@@ -116,7 +137,9 @@ class SpooledBody:
         self._sealed = False
         self._closed = False
         self.broken = False
-        """The disk has refused some of it."""
+        """It cannot be kept: the disk has refused some of it, or it gives way to others."""
+        if claimed:
+            spool.coming[self] = None
 
     @property
     def full(self) -> bool:
@@ -132,11 +155,23 @@ class SpooledBody:
             spool.claim(total - self._claimed, total)
             self._claimed = total
         self._size = total
+        if total == self._claimed:
+            spool.coming.pop(self, None)
         self._pieces.append(data)
         self._in_memory += size
         spool.in_memory += size
         if self._in_memory > IN_MEMORY or spool.presses:
             self._hand_over()
+
+    def lags(self, now: float) -> bool:
+        """Whether it comes so slowly that others go first."""
+        return now - self._since > max(PATIENCE, self._size / SLOWEST)
+
+    def give_way(self) -> None:
+        """Have the write called off."""
+        self._spool.coming.pop(self, None)
+        self.broken = True
+        self._changed()
 
     def seal(self) -> Callable[[], bytes]:
         """Nothing will be added. What gives all of it, in any thread, until `close`; it raises
@@ -150,6 +185,7 @@ class SpooledBody:
             return
         self._closed = True
         spool = self._spool
+        spool.coming.pop(self, None)
         spool.room.give(self._claimed)
         spool.in_memory -= self._in_memory
         if self._under_way or self._file is not None:

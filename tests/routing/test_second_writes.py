@@ -308,3 +308,20 @@ def test_a_key_that_ends_at_the_proxy_is_replaced(make_roomy: Make, named: bytes
         (entry,) = journal.entries(limit=10)
         assert line in journal.contents([entry["id"]])[entry["id"]].head
     assert line == f"Idempotency-Key: {entry['idempotency_key']}".encode()
+
+
+def test_clients_that_send_nothing_keep_nobody_from_writing(make: Make) -> None:
+    proxy = make()
+    silent = [ask(proxy, sized(700) + b"x") for _ in range(2)]
+    assert ask(proxy, sized(700) + b"x" * 700).written.startswith(b"HTTP/1.1 503 ")
+    spool = proxy.proxy.copying._second.spool
+    clock = spool.clock
+    spool.clock = lambda: clock() + 6.0
+    try:
+        writer = ask(proxy, sized(700) + b"x" * 700)
+    finally:
+        spool.clock = clock
+    assert silent[0].written.startswith(b"HTTP/1.1 503 ")
+    assert silent[1].written == b"", "the room of one is enough"
+    answer(proxy, writer, proxy.origins[-1])
+    assert journalled(proxy) == [(State.PENDING, 700)]

@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from routing.config import SecondWrites
 from routing.errors import NoRoom
 from routing.message import CHUNKED
-from routing.spool import BACKLOG, IN_MEMORY, Spool, SpooledBody
+from routing.spool import BACKLOG, IN_MEMORY, PATIENCE, Spool, SpooledBody
 
 MIB = 1024 * 1024
 Make = Callable[..., "Bench"]
@@ -45,8 +45,13 @@ class Bench:
     def __init__(self, folder: Path, **rules: int) -> None:
         self.thread = Thread()
         self.rules = SecondWrites(**rules)  # type: ignore[arg-type]
-        self.spool = Spool(folder, self.rules, self.thread.submit, self.thread.tell)
+        self.now = 0.0
+        self.spool = Spool(
+            folder, self.rules, self.thread.submit, self.thread.tell, lambda: self.now
+        )
         self.changes = 0
+        self.calls_off = False
+        """What is broken is closed, as its write does."""
         self._bodies: list[SpooledBody] = []
 
     def body(self, length: int = CHUNKED) -> SpooledBody:
@@ -61,6 +66,9 @@ class Bench:
 
     def _changed(self) -> None:
         self.changes += 1
+        for body in self._bodies if self.calls_off else ():
+            if body.broken:
+                body.close()
 
 
 @pytest.fixture
@@ -118,6 +126,26 @@ def test_chunks_claim_room_as_they_come(make: Make) -> None:
     first.close()
     second.add(b"b")
     assert second.seal()() == b"b" * 701
+
+
+def test_who_holds_room_and_does_not_fill_it_gives_way(make: Make) -> None:
+    bench = make(body=100_000, capture=250_000)
+    bench.calls_off = True
+    silent, quick, slow = bench.body(100_000), bench.body(100_000), bench.body(50_000)
+    quick.add(b"a" * 60_000)
+    slow.add(b"a" * 20_000)
+    with refused(503):
+        bench.body(1)
+    bench.now = PATIENCE + 0.1
+    slow.add(b"a" * 2_000)
+    first = bench.body(90_000)
+    assert [each.broken for each in (silent, slow, quick)] == [True, False, False]
+    with refused(503):
+        bench.body(90_000)
+    bench.now = 60.0
+    quick.add(b"a" * 40_000)
+    assert bench.body(70_000), "what has come whole never gives way"
+    assert [each.broken for each in (slow, quick, first)] == [True, False, True]
 
 
 def test_a_small_body_costs_no_file(make: Make) -> None:
