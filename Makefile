@@ -8,7 +8,7 @@ PEERS := $(VENV)/.peers
 COMPILED := build/compiled/.ready
 AS_COMPILED := PYTHONSAFEPATH=1 PYTHONPATH=$(CURDIR)/build/compiled:$(CURDIR)
 # One worker more than two cores, for the tests often wait; with bytecode, for they start hundreds of programs.
-PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n 4 --dist loadgroup
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n 3 --dist loadgroup
 # A machine that others use too may fail a test by its slowness. That is a defect of the test, and shown as one.
 ONCE_MORE = { test $$? -eq 1 && echo "warning: once more, alone, what failed beside others" >&2 \
 	&& $(BIN)/pytest --last-failed $(1); }

@@ -23,6 +23,10 @@ class Usage:
     def __init__(self, pid: int) -> None:
         self._process = psutil.Process(pid)
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def private_memory(self) -> int:
         """Bytes that no other process shares; the kernel's buffers are not in it."""
         return sum(each.memory_full_info().uss for each in self._all())

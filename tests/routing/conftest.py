@@ -18,6 +18,7 @@ import httpx
 import pytest
 
 from flags.server import ServerSettings, running_server
+from held_port import hold
 from routing.config import Timeouts
 from routing.outbox import Outbox
 from routing.pool import Endpoint
@@ -49,14 +50,28 @@ class Origin:
         self.seen: list[bytes] = []
         self.answer: Handler = self.echo
         self._server: asyncio.Server | None = None
+        self._held: socket.socket | None = None
         self._open: set[asyncio.StreamWriter] = set()
         self.port = 0
 
     async def start(self) -> None:
+        self._release()
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
-    async def stop(self) -> None:
+    def stop(self) -> None:
+        """Listen no more; `start` or `end` it."""
+        self.end()
+        self._held = hold(self.port)
+
+    def _release(self) -> None:
+        if self._held is not None:
+            self._held.close()
+            self._held = None
+
+    def end(self) -> None:
+        """Listen no more, for good."""
+        self._release()
         if self._server is not None:
             self._server.close()
             self._server = None
@@ -281,8 +296,8 @@ async def running_world(folder: Path) -> AsyncIterator[World]:
             yield world
         finally:
             await asyncio.to_thread(world.end)
-            await world.old.stop()
-            await world.new.stop()
+            world.old.end()
+            world.new.end()
 
 
 @pytest.fixture

@@ -282,7 +282,7 @@ async def a_service_is_switched_off(play: Play) -> None:
 
 async def the_monolith_takes_it_instead(play: Play) -> None:
     await play.stage("live")
-    await play.world.new.stop()
+    play.world.new.stop()
     assert await play.write(b"fallen back") == 200
     assert [body for _, body in play.old.requests] == [b"fallen back"]
     await play.world.new.start()

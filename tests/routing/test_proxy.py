@@ -216,7 +216,7 @@ def test_a_failing_service(begin: Begin) -> None:
                 assert len(world.new.seen) == 1, "a write was sent twice"
                 assert len(world.old.seen) == 1, "a write was repeated at the monolith"
             world.new.answer = world.new.echo
-        await world.new.stop()
+        world.new.stop()
         await world.stage(http, "live")
         assert (await http.post(url, content=b"abc", headers=ALICE)).text == "old 3"
         await world.stage(http, "complete")
@@ -230,7 +230,7 @@ def test_a_failing_service(begin: Begin) -> None:
 
 def test_the_monolith_comes_back_within_the_time_for_retries(begin: Begin) -> None:
     async def play(world: Any, http: httpx.AsyncClient) -> None:
-        await world.old.stop()
+        world.old.stop()
         asked = asyncio.create_task(http.get(f"{world.edge}/other"))
         written = asyncio.create_task(http.post(f"{world.edge}/other", content=b"abc"))
         await asyncio.sleep(0)

@@ -5,6 +5,7 @@ For what needs real sockets but no processes and no flag server: every request g
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,6 +15,7 @@ from typing import Any, Final
 import pytest
 
 import routing.proxy
+from held_port import hold
 from routing.config import ProxyConfig
 from routing.evaluator import Evaluator
 from routing.outcomes import Outcomes
@@ -59,6 +61,7 @@ class Peer:
         self.connections = 0
         self.port = 0
         self._server: asyncio.Server | None = None
+        self._held: socket.socket | None = None
         self._writers: set[asyncio.StreamWriter] = set()
 
     @property
@@ -76,15 +79,27 @@ class Peer:
 
     async def start(self) -> None:
         """On the same port as before, if there was one."""
+        self._release()
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     def stop(self) -> None:
-        """Listen no more, and cut all connections."""
+        """Listen no more, and cut all connections; `start` or `end` it."""
+        self.end()
+        self._held = hold(self.port)
+
+    def end(self) -> None:
+        """The same, for good."""
+        self._release()
         if self._server is not None:
             self._server.close()
         for writer in self._writers:
             writer.transport.abort()
+
+    def _release(self) -> None:
+        if self._held is not None:
+            self._held.close()
+            self._held = None
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
@@ -228,7 +243,7 @@ async def running_proxy(
         world.proxy.stop()
         await world.proxy.copying.stop()
         for peer in peers:
-            peer.stop()
+            peer.end()
         await world.until(lambda: not (world.proxy.clients or any(peer.open for peer in peers)))
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from bench.proxy.measure import Best
-from bench.proxy.scaling import THROUGHPUT, compared
+from bench.proxy.scaling import HELD, THROUGHPUT, compared
 
 ONE = Best(cpu=20, rate=30_000)
 
@@ -16,14 +16,13 @@ ONE = Best(cpu=20, rate=30_000)
     ],
 )
 def test_throughput(rate: float, met: bool) -> None:
-    results, missing = compared(ONE, Best(cpu=22, rate=rate), 4)
+    results = compared(ONE, Best(cpu=22, rate=rate), None)
     assert (results[0].name, results[0].value, results[0].met) == (THROUGHPUT, rate / 30_000, met)
     assert [each.value for each in results[1:]] == [20, 22, 1.1]
-    assert missing == {}
 
 
-def test_two_cores_say_nothing_of_throughput() -> None:
-    results, missing = compared(ONE, Best(cpu=22, rate=31_000), 2)
-    assert [each.value for each in results] == [20, 22, 1.1]
-    why = "two workers, the load and the origin need 4 cores, here are 2"
-    assert missing == {THROUGHPUT: why}
+def test_workers_that_are_held_say_it_on_fewer_cores() -> None:
+    slow = Best(cpu=21, rate=10_000), Best(cpu=22, rate=19_500)
+    results = compared(ONE, Best(cpu=22, rate=31_000), slow)
+    assert (results[0].name, results[0].value, results[0].met) == (HELD, 1.95, True)
+    assert [each.value for each in results[1:]] == [20, 22, 1.1]
