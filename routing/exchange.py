@@ -135,7 +135,7 @@ class Exchange:
         """More of the request's body, or of a tunnel."""
         if self.record is not None:
             self.record.received += len(data)
-        if self._copy is not None and not self._copies(data):
+        if self._copy is not None and not self._copies(self._copy, data):
             return
         if self._connection is not None:
             self._connection.write(data)
@@ -519,18 +519,16 @@ class Exchange:
         self._client.expect_progress(timeouts.response if complete else timeouts.stall)
         connection.start(self, self._method, head)
 
-    def _copies(self, data: bytes) -> bool:
+    def _copies(self, copy: Copy, data: bytes) -> bool:
         """Whether the copy has got more of the request's body, so that the origin may."""
-        copy = self._copy
-        if copy is not None:
-            complete = self._client.request_complete
-            try:
-                copy.add(data, complete=complete)
-            except NoRoom as why:
-                self._client.turn_away(why)
-                return False
-            if copy.full and not complete:
-                self._client.pause_reading()
+        complete = self._client.request_complete
+        try:
+            copy.add(data, complete=complete)
+        except NoRoom as why:
+            self._client.turn_away(why)
+            return False
+        if copy.full and not complete:
+            self._client.pause_reading()
         return True
 
     def _resume_client(self) -> None:

@@ -10,7 +10,7 @@ from proxy_in_process import NO_TRUST
 from routing.config import ProxyConfig
 from routing.stages import Side, Stage
 from routing.stats import Cell
-from socketless_proxy import CONFIG, PEER, SocketlessProxy, Wire, socketless_proxy
+from socketless_proxy import CONFIG, PEER, SocketlessProxy, asked, says, socketless_proxy
 
 Make = Callable[[], SocketlessProxy]
 LARGE = b"x" * 100_000
@@ -53,26 +53,13 @@ def make_complete() -> Iterator[Make]:
         yield one
 
 
-def ask(proxy: SocketlessProxy, request: bytes) -> tuple[Wire, Wire]:
-    """A client that has asked, and the origin that has been asked."""
-    client = proxy.client()
-    client.receive(request)
-    proxy.settle()
-    return client, proxy.origins[-1]
-
-
-def says(proxy: SocketlessProxy, peer: Wire, data: bytes) -> None:
-    peer.receive(data)
-    proxy.settle()
-
-
 def cell(proxy: SocketlessProxy, stage: Stage, origin: Side) -> Cell:
     return proxy.proxy.stats.cell(("c", stage, origin))
 
 
 def test_a_client_is_read_again_after_a_body_that_the_origin_was_slow_to_take(make: Make) -> None:
     proxy = make()
-    client, origin = ask(proxy, POST % 4 + b"ab")
+    client, origin = asked(proxy, POST % 4 + b"ab")
     origin.fill()
     assert not client.is_reading()
     origin.drain()
@@ -100,7 +87,7 @@ def test_a_client_is_read_again_after_a_body_that_nobody_took(make: Make) -> Non
 
 def test_an_origin_that_answers_early_is_not_written_to_for_ever(make: Make) -> None:
     proxy = make()
-    client, origin = ask(proxy, POST % 1000 + b"ab")
+    client, origin = asked(proxy, POST % 1000 + b"ab")
     origin.fill()
     says(proxy, origin, OK)
     assert origin.end == "cut"
@@ -109,7 +96,7 @@ def test_an_origin_that_answers_early_is_not_written_to_for_ever(make: Make) -> 
 
 def test_pipelined_requests_wait_until_the_answer_before_them_is_taken(make: Make) -> None:
     proxy = make()
-    client, origin = ask(proxy, GET)
+    client, origin = asked(proxy, GET)
     says(proxy, origin, b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(LARGE))
     says(proxy, client, GET)
     client.narrow = True
@@ -125,7 +112,7 @@ def test_pipelined_requests_wait_until_the_answer_before_them_is_taken(make: Mak
 def test_a_client_that_does_not_read_is_not_held_against_the_service(make_complete: Make) -> None:
     """It has asked again before it took its answer, so the service's next one is not read."""
     proxy = make_complete()
-    client, service = ask(proxy, GET + GET)
+    client, service = asked(proxy, GET + GET)
     client.narrow = True
     says(proxy, service, OK)
     assert not service.is_reading()
@@ -158,7 +145,7 @@ def test_answers_do_not_pile_up_for_a_client_that_does_not_read() -> None:
 @pytest.mark.parametrize("request_", [GET, LAST])
 def test_a_client_that_does_not_take_its_answer_is_cut(make: Make, request_: bytes) -> None:
     proxy = make()
-    client, origin = ask(proxy, request_)
+    client, origin = asked(proxy, request_)
     client.narrow = True
     says(proxy, origin, OK)
     for _ in range(3):
@@ -168,7 +155,7 @@ def test_a_client_that_does_not_take_its_answer_is_cut(make: Make, request_: byt
 
 def test_a_client_that_closes_after_half_a_request_behind_its_answer(make: Make) -> None:
     proxy = make()
-    client, origin = ask(proxy, GET + GET[:10])
+    client, origin = asked(proxy, GET + GET[:10])
     client.narrow = True
     client.receive_end()
     says(proxy, origin, OK)
@@ -183,8 +170,8 @@ def test_pipelined_requests_are_answered_in_their_order_by_a_breaker_that_is_ope
     monolith = {"endpoints": ["http://old"], "circuit_breaker": breaker}
     with socketless_proxy(config(monolith=monolith)) as make:
         proxy = make()
-        _, origin = ask(proxy, GET)  # has the only connection
-        waits, _ = ask(proxy, GET)  # waits for it
+        _, origin = asked(proxy, GET)  # has the only connection
+        waits, _ = asked(proxy, GET)  # waits for it
         client = proxy.client()
         client.receive(b"HEAD" + GET[3:] + GET * 1000)
         while client.written.count(ANSWER) < 1001:
@@ -206,8 +193,8 @@ def test_a_body_that_comes_with_a_request_that_a_breaker_refuses() -> None:
     monolith = {"endpoints": ["http://old"], "circuit_breaker": breaker}
     with socketless_proxy(config(monolith=monolith)) as make:
         proxy = make()
-        ask(proxy, GET)
-        ask(proxy, GET)
+        asked(proxy, GET)
+        asked(proxy, GET)
         client = proxy.client()
         client.receive(POST % 2 + b"ab" + GET)
         for _ in range(3):
@@ -219,7 +206,7 @@ def test_a_body_that_comes_with_a_request_that_a_breaker_refuses() -> None:
 def test_one_request_is_one_error_at_most(make_complete: Make) -> None:
     """Also where a service fails and then breaks its answer off."""
     proxy = make_complete()
-    client, service = ask(proxy, POST % 0)
+    client, service = asked(proxy, POST % 0)
     says(proxy, service, b"HTTP/1.1 500 Oops\r\nContent-Length: 9\r\n\r\nbro")
     service.receive_end()
     proxy.settle()
@@ -232,7 +219,7 @@ def test_one_request_is_one_error_at_most(make_complete: Make) -> None:
 
 def test_an_answer_that_breaks_off_is_an_error(make_complete: Make) -> None:
     proxy = make_complete()
-    _, service = ask(proxy, GET)
+    _, service = asked(proxy, GET)
     says(proxy, service, OK[:-1])
     service.receive_end()
     proxy.settle()
@@ -244,7 +231,7 @@ def test_what_a_route_calls_a_write_is_not_sent_twice() -> None:
     """Whatever its method says: the service may have acted on it."""
     with socketless_proxy(config(route={"access": "write"}), Stage.LIVE) as make:
         proxy = make()
-        client, service = ask(proxy, GET)
+        client, service = asked(proxy, GET)
         says(proxy, service, b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n")
         assert client.written.startswith(ANSWER + b"500 ")
         assert len(proxy.origins) == 1
@@ -252,7 +239,7 @@ def test_what_a_route_calls_a_write_is_not_sent_twice() -> None:
 
 def test_the_end_of_a_client_that_came_before_its_tunnel_reaches_the_origin(make: Make) -> None:
     proxy = make()
-    client, origin = ask(proxy, WEBSOCKET + b"hello")
+    client, origin = asked(proxy, WEBSOCKET + b"hello")
     client.receive_end()
     says(proxy, origin, SWITCHES)
     assert origin.written.endswith(b"hello")
@@ -266,7 +253,7 @@ def test_the_end_of_a_client_that_came_before_its_tunnel_reaches_the_origin(make
 
 def test_half_a_tunnel_is_not_kept_for_ever(make: Make) -> None:
     proxy = make()
-    client, origin = ask(proxy, WEBSOCKET)
+    client, origin = asked(proxy, WEBSOCKET)
     says(proxy, origin, SWITCHES)
     proxy.pass_time(1000)
     origin.receive_end()
@@ -284,7 +271,7 @@ def test_half_a_tunnel_is_not_kept_for_ever(make: Make) -> None:
 
 def test_a_tunnel_that_nobody_asked_for(make_complete: Make) -> None:
     proxy = make_complete()
-    client, service = ask(proxy, GET)
+    client, service = asked(proxy, GET)
     says(proxy, service, SWITCHES)
     assert service.end == "cut"
     says(proxy, proxy.origins[-1], OK)
@@ -294,7 +281,7 @@ def test_a_tunnel_that_nobody_asked_for(make_complete: Make) -> None:
 def test_what_follows_a_last_request_does_not_reset_its_answer(make: Make) -> None:
     """A socket that is closed with unread bytes resets, and takes back what it has sent."""
     proxy = make()
-    client, origin = ask(proxy, LAST + GET)
+    client, origin = asked(proxy, LAST + GET)
     says(proxy, origin, OK)
     assert client.half_closed
     assert not client.end
@@ -308,7 +295,7 @@ def test_what_follows_a_last_request_does_not_reset_its_answer(make: Make) -> No
 def test_every_answer_has_one_date(make: Make, date: bytes) -> None:
     """RFC 9110, 6.6.1."""
     proxy = make()
-    client, origin = ask(proxy, GET)
+    client, origin = asked(proxy, GET)
     says(proxy, origin, OK.replace(b"\r\n", b"\r\n" + date + b"\r\n" * bool(date), 1))
     head = client.written.partition(b"\r\n\r\n")[0].lower()
     assert head.count(b"\r\ndate: ") == 1
@@ -341,7 +328,7 @@ def test_connections_are_counted_for_each_client(one: str, other: str, most: int
 @pytest.mark.parametrize("method", [b"GET", b"HEAD"])
 def test_nothing_is_chunked_for_a_client_of_http_1_0(make: Make, method: bytes) -> None:
     proxy = make()
-    client, origin = ask(proxy, method + b" /a HTTP/1.0\r\n\r\n")
+    client, origin = asked(proxy, method + b" /a HTTP/1.0\r\n\r\n")
     body = b"" if method == b"HEAD" else b"2\r\nok\r\n0\r\n\r\n"
     says(proxy, origin, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + body)
     assert b"chunked" not in client.written
@@ -353,7 +340,7 @@ def test_a_new_configuration_holds_for_the_next_request_of_an_open_connection(ma
     request = GET.replace(
         b"\r\n\r\n", b"\r\nX-Real-IP: 4711\r\nX-Forwarded-For: 198.51.100.7\r\n\r\n"
     )
-    client, origin = ask(proxy, request)
+    client, origin = asked(proxy, request)
     says(proxy, origin, OK)
     assert b"4711" not in origin.written
     assert f"\r\nX-Forwarded-For: {PEER}\r\n".encode() in origin.written
@@ -386,7 +373,7 @@ def test_an_id_for_a_client_with_tls_is_for_tls_only(
     """Whoever ends it: the proxy, or a trusted peer in front of it."""
     proxy = make()
     proxy.proxy.apply(config(**changes), NO_TRUST)
-    client, origin = ask(proxy, GET.replace(b"\r\n\r\n", b"\r\n" + field + b"\r\n\r\n"))
+    client, origin = asked(proxy, GET.replace(b"\r\n\r\n", b"\r\n" + field + b"\r\n\r\n"))
     says(proxy, origin, OK)
     assert b"\r\nSet-Cookie: migrator_id=" in client.written
     assert (b"; Secure\r\n" in client.written) is secure
@@ -395,7 +382,7 @@ def test_an_id_for_a_client_with_tls_is_for_tls_only(
 def test_both_ends_of_a_tunnel_are_probed(make: Make) -> None:
     """Nothing else would find out that a peer without an orderly end is gone."""
     proxy = make()
-    client, origin = ask(proxy, WEBSOCKET)
+    client, origin = asked(proxy, WEBSOCKET)
     with socket.socket() as one, socket.socket() as two:
         client.socket, origin.socket = one, two
         says(proxy, origin, SWITCHES)

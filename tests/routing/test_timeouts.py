@@ -12,7 +12,7 @@ import routing.proxy
 from proxy_in_process import PATIENCE, Peer, ProxyWorld, play
 from routing.stages import Side, Stage
 from routing.stats import Cell
-from socketless_proxy import CONFIG, SocketlessProxy, Wire, socketless_proxy
+from socketless_proxy import CONFIG, SocketlessProxy, asked, says, socketless_proxy
 
 Make = Callable[[], SocketlessProxy]
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -35,19 +35,6 @@ def make() -> Iterator[Make]:
         patch.setattr(routing.proxy, "TICK_SECONDS", 1000.0)
         with socketless_proxy(type(CONFIG).model_validate(document)) as one:
             yield one
-
-
-def asked(proxy: SocketlessProxy, request: bytes = GET) -> tuple[Wire, Wire]:
-    """A client that has asked, and the origin that has been asked."""
-    client = proxy.client()
-    client.receive(request)
-    proxy.settle()
-    return client, proxy.origins[-1]
-
-
-def says(proxy: SocketlessProxy, peer: Wire, data: bytes) -> None:
-    peer.receive(data)
-    proxy.settle()
 
 
 def test_a_head_has_one_deadline_however_it_comes(make: Make) -> None:
@@ -78,7 +65,7 @@ def test_a_body_is_waited_for_while_it_comes(make: Make) -> None:
 
 def test_a_connection_is_not_idle_while_an_answer_is_awaited(make: Make) -> None:
     proxy = make()
-    client, origin = asked(proxy)
+    client, origin = asked(proxy, GET)
     proxy.pass_time(IDLE * 3)
     says(proxy, origin, OK)
     proxy.pass_time(IDLE * 0.9)
@@ -103,7 +90,7 @@ def test_a_client_that_never_asks_is_let_go(make: Make) -> None:
 
 def test_an_answer_is_waited_for_while_it_comes(make: Make) -> None:
     proxy = make()
-    client, origin = asked(proxy)
+    client, origin = asked(proxy, GET)
     says(proxy, origin, HALF)
     for _ in range(4):
         proxy.pass_time(STALL * 0.9)
@@ -130,7 +117,7 @@ EVENTS = b"HTTP/1.1 200 OK\r\n%b\r\n\r\ndata: 1\n\n"
 )
 def test_a_stream_of_events_may_be_silent(make: Make, field: bytes, end: str) -> None:
     proxy = make()
-    client, origin = asked(proxy)
+    client, origin = asked(proxy, GET)
     event = b"9\r\ndata: 2\n\n\r\n" if b"chunked" in field else b"data: 2\n\n"
     says(proxy, origin, EVENTS.replace(b"data: 1\n\n", event) % field)
     proxy.pass_time(STALL * 2)
@@ -147,7 +134,7 @@ def test_a_stream_of_events_may_be_silent(make: Make, field: bytes, end: str) ->
 def test_both_ends_of_a_silent_stream_are_probed(make: Make) -> None:
     """Nothing else would find out that a peer without an orderly end is gone."""
     proxy = make()
-    client, origin = asked(proxy)
+    client, origin = asked(proxy, GET)
     with socket.socket() as one, socket.socket() as two:
         client.socket, origin.socket = one, two
         says(proxy, origin, EVENTS % b"Content-Type: text/event-stream")
@@ -159,7 +146,7 @@ def test_both_ends_of_a_silent_stream_are_probed(make: Make) -> None:
 
 def test_who_does_not_take_events_is_cut(make: Make) -> None:
     proxy = make()
-    client, origin = asked(proxy)
+    client, origin = asked(proxy, GET)
     says(proxy, origin, EVENTS % b"Content-Type: text/event-stream")
     proxy.pass_time(STALL * 2)
     client.narrow = True

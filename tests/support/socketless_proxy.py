@@ -211,3 +211,16 @@ def socketless_proxy(
             made.pop().close()
         loop.close()
         assert not errors, errors
+
+
+def asked(proxy: SocketlessProxy, request: bytes) -> tuple[Wire, Wire]:
+    """A client that has asked, and the origin that has been asked."""
+    client = proxy.client()
+    client.receive(request)
+    proxy.settle()
+    return client, proxy.origins[-1]
+
+
+def says(proxy: SocketlessProxy, peer: Wire, data: bytes) -> None:
+    peer.receive(data)
+    proxy.settle()
